@@ -1,0 +1,46 @@
+# CASTELL_HWLOC: the topology of a node; needed.
+AC_DEFUN([CASTELL_HWLOC], [
+  PKG_CHECK_MODULES([HWLOC], [hwloc >= 2.0],
+    [castell_hwloc=`$PKG_CONFIG --modversion hwloc`],
+    [AC_MSG_ERROR([hwloc 2 is needed: apt-get install libhwloc-dev])])
+])
+
+# CASTELL_LIBCLANG: castellcc reads C with it; needed.
+AC_DEFUN([CASTELL_LIBCLANG], [
+  AC_ARG_VAR([LLVM_CONFIG], [llvm-config of the libclang to use])
+  AC_PATH_PROGS([LLVM_CONFIG], [llvm-config-14 llvm-config llvm-config-15 llvm-config-16], [no])
+  AS_IF([test "x$LLVM_CONFIG" = xno],
+    [AC_MSG_ERROR([llvm-config is needed: apt-get install llvm-14-dev libclang-14-dev])])
+  castell_libclang=`$LLVM_CONFIG --version`
+  castell_llvm_libdir=`$LLVM_CONFIG --libdir`
+  LIBCLANG_CPPFLAGS="-isystem `$LLVM_CONFIG --includedir`"
+  LIBCLANG_LIBS="-L$castell_llvm_libdir -Wl,-rpath,$castell_llvm_libdir -lclang"
+  castell_saved_CPPFLAGS=$CPPFLAGS
+  castell_saved_LIBS=$LIBS
+  CPPFLAGS="$CPPFLAGS $LIBCLANG_CPPFLAGS"
+  LIBS="$LIBCLANG_LIBS $LIBS"
+  AC_MSG_CHECKING([for libclang])
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <clang-c/Index.h>]],
+      [[clang_disposeIndex(clang_createIndex(0, 0));]])],
+    [AC_MSG_RESULT([$castell_libclang])],
+    [AC_MSG_RESULT([no])
+     AC_MSG_ERROR([libclang is needed: apt-get install libclang-14-dev])])
+  CPPFLAGS=$castell_saved_CPPFLAGS
+  LIBS=$castell_saved_LIBS
+  AC_SUBST([LIBCLANG_CPPFLAGS])
+  AC_SUBST([LIBCLANG_LIBS])
+])
+
+# CASTELL_BLAS: what the applications compute with; without it those that need
+# it are not built.
+AC_DEFUN([CASTELL_BLAS], [
+  AC_ARG_WITH([openblas],
+    [AS_HELP_STRING([--without-openblas], [do not build the applications that need OpenBLAS])],
+    [], [with_openblas=yes])
+  castell_blas=no
+  AS_IF([test "x$with_openblas" != xno],
+    [PKG_CHECK_MODULES([BLAS], [openblas],
+      [castell_blas=`$PKG_CONFIG --modversion openblas`],
+      [AC_MSG_WARN([no OpenBLAS: applications that need it are left out (apt-get install libopenblas-dev)])])])
+  AM_CONDITIONAL([HAVE_BLAS], [test "x$castell_blas" != xno])
+])

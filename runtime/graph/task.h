@@ -1,0 +1,123 @@
+/*
+ * task.h - one submitted call, as every room sees it.
+ *
+ * Layer: graph.
+ *
+ * Owner: the thread that submits fills a task in; from then on whoever holds
+ * the baton owns it, except that the executor that runs it reads it while it
+ * is CST_TASK_RUNNING and writes `result`.
+ *
+ * In memory a task is this struct, then accesses_count accesses, then the
+ * argument, aligned to 16.
+ */
+#ifndef CST_GRAPH_TASK_H
+#define CST_GRAPH_TASK_H
+
+#include "castell.h"
+
+#include "graph/graph.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+struct cst_kind;       /* sched/kind.h */
+struct cst_group;      /* engine */
+struct cst_task_extra; /* engine: what few tasks have */
+
+enum cst_task_state {
+    CST_TASK_FREE = 0,
+    CST_TASK_SUBMITTED, /* filled in; not yet seen by the engine */
+    CST_TASK_WAITING,   /* for holds */
+    CST_TASK_READY,     /* for an executor, or for resources */
+    CST_TASK_RUNNING,   /* given to an executor */
+    CST_TASK_RETURNED,  /* its body has; its children have not */
+};
+
+enum cst_task_flags {
+    CST_TASK_CANCELLED = 1 << 0, /* its body is not to run (any more) */
+    CST_TASK_FAILED = 1 << 1,    /* for good */
+    CST_TASK_POISONS = 1 << 2,   /* what it was to write is poisoned */
+    CST_TASK_EXCLUSIVE = 1 << 3, /* has commutative accesses */
+    CST_TASK_REDUCES = 1 << 4,   /* has reduction accesses */
+    CST_TASK_FINAL = 1 << 5,     /* what its body submits is undeferred */
+    CST_TASK_SIGNAL = 1 << 6,    /* no body: tells a waiting thread */
+    CST_TASK_ORDERED = 1 << 7,   /* has a priority or a deadline */
+    CST_TASK_CONSTRAINED = 1 << 8, /* needs more than one core of any node */
+    CST_TASK_TAKEN = 1 << 9,     /* holds its commutative places */
+    CST_TASK_INLINE = 1 << 10,   /* undeferred: its submitter runs it */
+};
+
+/* One access of a task: what it names, and its hold on (the first) place. */
+struct cst_access {
+    struct cst_hold hold;
+    void *base; /* what the body gets in buffers[] */
+    size_t size;
+    size_t rows;
+    size_t pitch;
+};
+
+struct cst_task {
+    struct cst_task *next; /* in the one list it is in */
+    uint32_t waits_for;    /* holds not yet satisfied */
+    uint16_t flags;        /* enum cst_task_flags */
+    uint8_t state;         /* enum cst_task_state */
+    uint8_t size_class;    /* of its memory */
+    struct cst_kind *kind;
+    struct cst_task *parent; /* the body that submitted it, or the root */
+    _Atomic(uint64_t) id;    /* changes when the slot is used again */
+    struct cst_group *group; /* NULL: in none */
+    uint32_t accesses_count;
+    int32_t priority;
+    struct cst_task_extra *extra; /* NULL: has none of it */
+    struct cst_hold_chunk *more;  /* holds on further places */
+    uint32_t depth;               /* of nesting; 0 for main's tasks */
+    int32_t result;               /* of the last attempt */
+    /* The tasks that its body submitted. Only the body's thread adds to
+       children_submitted, only the baton's holder to children_finished. */
+    uint64_t children_submitted;
+    _Atomic(uint64_t) children_finished;
+};
+
+/* Holds of a task beyond one an access: for regions of several fragments. */
+struct cst_hold_chunk {
+    struct cst_hold_chunk *next;
+    uint32_t count;
+    struct cst_hold holds[];
+};
+
+static inline struct cst_access *cst_task_accesses(struct cst_task *task)
+{
+    return (struct cst_access *)(void *)(task + 1);
+}
+
+static inline void *cst_task_argument(struct cst_task *task)
+{
+    uintptr_t end = (uintptr_t)(cst_task_accesses(task) + task->accesses_count);
+
+    return (char *)task + (((end + 15) & ~(uintptr_t)15) - (uintptr_t)task);
+}
+
+static inline void cst_task_list_append(struct cst_task_list *list,
+                                        struct cst_task *task)
+{
+    task->next = NULL;
+    if (list->last)
+        list->last->next = task;
+    else
+        list->first = task;
+    list->last = task;
+}
+
+static inline struct cst_task *cst_task_list_take(struct cst_task_list *list)
+{
+    struct cst_task *task = list->first;
+
+    if (task) {
+        list->first = task->next;
+        if (!list->first)
+            list->last = NULL;
+    }
+    return task;
+}
+
+#endif
