@@ -86,6 +86,17 @@ static struct cst_hold *open_next(struct cst_place *place,
     return ended;
 }
 
+/* Let one of the tasks that did not get a place try again. */
+static void retry_one(struct cst_place *place, struct cst_task_list *ready)
+{
+    struct cst_task *task = place->wanting;
+
+    if (!task)
+        return;
+    place->wanting = task->next;
+    cst_task_list_append(ready, task);
+}
+
 void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
                      bool poison, struct cst_task_list *ready)
 {
@@ -98,8 +109,10 @@ void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
             place->poisoned = false;
     }
     if (hold->epoch == CST_EPOCH_COMMUTATIVE &&
-        (hold->task->flags & CST_TASK_TAKEN))
+        (hold->task->flags & CST_TASK_TAKEN)) {
         place->taken = false;
+        retry_one(place, ready);
+    }
     if (--place->active > 0)
         return;
 
@@ -118,6 +131,7 @@ void cst_place_follow(struct cst_place *old, struct cst_place *place,
                       struct cst_hold *follower)
 {
     CST_ASSERT(place->active == 0);
+    place->reduction = old->reduction;
     if (old->active == 0) {
         place->poisoned = old->poisoned;
         return;
@@ -130,6 +144,56 @@ void cst_place_follow(struct cst_place *old, struct cst_place *place,
     /* Where the head already consists of nothing but followers, old would be
        idle: open_next() never leaves it so. */
     append(old, follower);
+}
+
+/* Visit the commutative holds of a task: all that are its own, then `more`. */
+static struct cst_place *next_commutative(struct cst_task *task, uint32_t *at,
+                                          struct cst_hold_chunk **chunk)
+{
+    for (;;) {
+        uint32_t count = *chunk ? (*chunk)->count : task->accesses_count;
+        struct cst_hold *hold;
+
+        if (*at == count) {
+            *chunk = *chunk ? (*chunk)->next : task->more;
+            *at = 0;
+            if (!*chunk)
+                return NULL;
+            continue;
+        }
+        hold = *chunk ? &(*chunk)->holds[*at]
+                      : &cst_task_accesses(task)[*at].hold;
+        (*at)++;
+        if (hold->epoch == CST_EPOCH_COMMUTATIVE)
+            return hold->place;
+    }
+}
+
+bool cst_task_take_places(struct cst_task *task, struct cst_task_list *ready)
+{
+    struct cst_hold_chunk *chunk = NULL;
+    struct cst_place *busy = NULL;
+    struct cst_place *place;
+    uint32_t at = 0;
+
+    while (!busy && (place = next_commutative(task, &at, &chunk)))
+        if (place->taken)
+            busy = place;
+    at = 0;
+    chunk = NULL;
+    while ((place = next_commutative(task, &at, &chunk))) {
+        if (!busy)
+            place->taken = true;
+        else if (!place->taken)
+            retry_one(place, ready); /* this task gives way */
+    }
+    if (busy) {
+        task->next = busy->wanting;
+        busy->wanting = task;
+        return false;
+    }
+    task->flags |= CST_TASK_TAKEN;
+    return true;
 }
 
 static uint32_t check_epoch(const struct cst_hold *opener,

@@ -56,9 +56,14 @@ struct cst_place {
     uint8_t head_epoch; /* enum cst_epoch */
     bool taken;         /* a commutative hold of the head has the place */
     bool poisoned;      /* the last writer was cancelled or failed */
+    uint32_t reduction; /* the engine's: number of the open reduction whose
+                           accesses are the last in the queue; 0: none.
+                           Followers inherit it */
     struct cst_hold *waiting;
     struct cst_hold *tail;
     struct cst_hold *tail_last;
+    struct cst_task *wanting; /* satisfied commutative tasks that did not get
+                                 the place, linked through next */
 };
 
 /* One access of one task at one place. Lives in the task. */
@@ -70,8 +75,8 @@ struct cst_hold {
     uint8_t epoch; /* enum cst_epoch */
     bool reads;    /* what the place held before */
     bool writes;
-    uint8_t spare;
-    uint32_t index; /* of the access in its task */
+    uint8_t mode;  /* enum castell_mode; the graph does not read it */
+    uint32_t user; /* free for the owner of the hold */
 };
 
 /* A list of tasks, linked through cst_task.next, oldest first. */
@@ -111,6 +116,14 @@ void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
  */
 void cst_place_follow(struct cst_place *old, struct cst_place *place,
                       struct cst_hold *follower);
+
+/*
+ * Take all commutative places of a task that waits for nothing any more, or
+ * none: then it is put to the first place that another task has, and comes
+ * back in the `ready` of cst_place_leave() when it may try again. `ready` gets
+ * the tasks that may try because this one gave way.
+ */
+bool cst_task_take_places(struct cst_task *task, struct cst_task_list *ready);
 
 /* Abort unless the invariants of struct cst_place hold. */
 void cst_place_check(const struct cst_place *place);

@@ -19,6 +19,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cst_kind;       /* sched/kind.h */
 struct cst_group;      /* engine */
@@ -45,14 +46,17 @@ enum cst_task_flags {
     CST_TASK_CONSTRAINED = 1 << 8, /* needs more than one core of any node */
     CST_TASK_TAKEN = 1 << 9,     /* holds its commutative places */
     CST_TASK_INLINE = 1 << 10,   /* undeferred: its submitter runs it */
+    CST_TASK_INTERNAL = 1 << 11, /* the engine's own; nobody counts it */
+    CST_TASK_DELETES = 1 << 12,  /* has IN_DELETE accesses */
+    CST_TASK_ADMITTED = 1 << 13, /* holds what its constraint demands */
+    CST_TASK_GATHERS = 1 << 14,  /* needs several cores */
 };
 
 /* One access of a task: what it names, and its hold on (the first) place. */
 struct cst_access {
-    struct cst_hold hold;
-    void *base; /* what the body gets in buffers[] */
+    struct cst_hold hold; /* hold.user is the number of rows */
+    void *base;           /* what the body gets in buffers[] */
     size_t size;
-    size_t rows;
     size_t pitch;
 };
 
@@ -64,18 +68,22 @@ struct cst_task {
     uint8_t size_class;    /* of its memory */
     struct cst_kind *kind;
     struct cst_task *parent; /* the body that submitted it, or the root */
-    _Atomic(uint64_t) id;    /* changes when the slot is used again */
+    uint64_t id;             /* unique in the run; never 0 */
     struct cst_group *group; /* NULL: in none */
     uint32_t accesses_count;
     int32_t priority;
+    uint16_t depth;  /* of nesting; 0 for the root */
+    uint8_t choice;  /* which implementation of its kind */
+    uint8_t attempt; /* that runs, from 1 */
+    int32_t result;  /* of the last attempt */
     struct cst_task_extra *extra; /* NULL: has none of it */
     struct cst_hold_chunk *more;  /* holds on further places */
-    uint32_t depth;               /* of nesting; 0 for main's tasks */
-    int32_t result;               /* of the last attempt */
+    _Atomic(uint64_t) generation; /* grows when the task has ended */
     /* The tasks that its body submitted. Only the body's thread adds to
-       children_submitted, only the baton's holder to children_finished. */
+       children_submitted, only the baton's holder to the other two. */
     uint64_t children_submitted;
     _Atomic(uint64_t) children_finished;
+    _Atomic(uint64_t) folds; /* ends of reductions under way among them */
 };
 
 /* Holds of a task beyond one an access: for regions of several fragments. */

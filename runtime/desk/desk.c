@@ -1,0 +1,68 @@
+#include "desk/desk.h"
+
+#include "base/fail.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { AWAKE = 0, ASLEEP = 1 };
+
+void cst_desk_init(struct cst_desk *desk, uint32_t index)
+{
+    memset(desk, 0, sizeof(*desk));
+    desk->index = index;
+}
+
+void cst_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+    /* EAGAIN (it changed) and EINTR are as good as being woken. */
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void cst_futex_wake(_Atomic(uint32_t) *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+void cst_desk_doze(struct cst_desk *desk, const struct cst_wait *wait)
+{
+    atomic_store_explicit(&desk->wait_value, wait ? wait->value : 0,
+                          memory_order_relaxed);
+    atomic_store_explicit(&desk->wait_word, wait ? wait->word : NULL,
+                          memory_order_relaxed);
+    atomic_store_explicit(&desk->asleep, ASLEEP, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void cst_desk_rouse(struct cst_desk *desk)
+{
+    atomic_store_explicit(&desk->asleep, AWAKE, memory_order_release);
+}
+
+void cst_desk_sleep(struct cst_desk *desk)
+{
+    while (atomic_load_explicit(&desk->asleep, memory_order_acquire) == ASLEEP)
+        cst_futex_wait(&desk->asleep, ASLEEP);
+}
+
+void cst_desk_ring(struct cst_desk *desk)
+{
+    if (atomic_exchange_explicit(&desk->asleep, AWAKE, memory_order_acq_rel) ==
+        ASLEEP)
+        cst_futex_wake(&desk->asleep);
+}
+
+bool cst_desk_overslept(struct cst_desk *desk)
+{
+    struct cst_wait wait;
+
+    if (atomic_load_explicit(&desk->asleep, memory_order_acquire) == AWAKE)
+        return false;
+    wait.word = atomic_load_explicit(&desk->wait_word, memory_order_relaxed);
+    wait.value = atomic_load_explicit(&desk->wait_value, memory_order_relaxed);
+    return wait.word && cst_wait_over(&wait);
+}
