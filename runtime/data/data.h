@@ -24,7 +24,6 @@
 #define CST_DATA_DATA_H
 
 #include "castell.h"
-
 #include "graph/graph.h"
 
 #include <stddef.h>
@@ -55,7 +54,8 @@ void cst_region_normalise(struct cst_region *region);
 /* Do two regions share a byte? Exact, for any pitches. */
 bool cst_region_overlap(const struct cst_region *a, const struct cst_region *b);
 
-CASTELL_MUST_CHECK enum castell_status cst_data_create(struct cst_data **ret_data);
+CASTELL_MUST_CHECK enum castell_status
+cst_data_create(struct cst_data **ret_data);
 void cst_data_destroy(struct cst_data *data);
 
 /*
@@ -67,8 +67,7 @@ void cst_data_destroy(struct cst_data *data);
 CASTELL_MUST_CHECK enum castell_status
 cst_data_resolve(struct cst_data *data, uint64_t domain,
                  const struct cst_region *region,
-                 struct cst_fragment *const **ret_fragments,
-                 size_t *ret_count);
+                 struct cst_fragment *const **ret_fragments, size_t *ret_count);
 
 /*
  * The content of the region is not wanted any more: forget it, as soon as its
