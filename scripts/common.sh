@@ -45,7 +45,6 @@ copy_tree() {
     mkdir -p "$2"
     if git -C "$1" ls-files -z --cached --others --exclude-standard >"$2.list" 2>/dev/null; then
         # A file that was removed but not yet committed is still listed.
-        # shellcheck disable=SC2016
         (cd "$1" && xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' - \
             <"$2.list") >"$2.there"
         tar -C "$1" --null -T "$2.there" -cf - | tar -C "$2" -xf -
