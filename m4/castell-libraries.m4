@@ -44,3 +44,12 @@ AC_DEFUN([CASTELL_BLAS], [
       [AC_MSG_WARN([no OpenBLAS: applications that need it are left out (apt-get install libopenblas-dev)])])])
   AM_CONDITIONAL([HAVE_BLAS], [test "x$castell_blas" != xno])
 ])
+
+# CASTELL_ZLIB: data sets are compressed; applications that read them need it.
+AC_DEFUN([CASTELL_ZLIB], [
+  castell_zlib=no
+  PKG_CHECK_MODULES([ZLIB], [zlib],
+    [castell_zlib=`$PKG_CONFIG --modversion zlib`],
+    [AC_MSG_WARN([no zlib: applications that read images are left out (apt-get install zlib1g-dev)])])
+  AM_CONDITIONAL([HAVE_ZLIB], [test "x$castell_zlib" != xno])
+])

@@ -139,7 +139,7 @@ static double factor_matrix(const struct matrix *a)
     return app_now() - start;
 }
 
-/* ---- The same by one call of LAPACK ------------------------------------ */
+/* ---- The same by one call of LAPACK ------------------------------------- */
 
 static void plain_fill(int n, double *a)
 {
@@ -187,7 +187,7 @@ static double difference(const struct matrix *a, double *plain)
     return error;
 }
 
-/* ---- The program ------------------------------------------------------- */
+/* ---- The program -------------------------------------------------------- */
 
 enum { REPEAT_MAX = 1000 };
 

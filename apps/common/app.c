@@ -10,7 +10,7 @@
 
 static const char *program_name = "app";
 
-_Noreturn void app_die(int exit_status, const char *format, ...)
+void app_die(int exit_status, const char *format, ...)
 {
     va_list arguments;
 
@@ -23,7 +23,7 @@ _Noreturn void app_die(int exit_status, const char *format, ...)
     exit(exit_status);
 }
 
-/* ---- Options ---------------------------------------------------------- */
+/* ---- Options ------------------------------------------------------------ */
 
 static void print_default(const struct app_option *option)
 {
@@ -82,7 +82,7 @@ static void set_number(const struct app_option *option, const char *text)
 
 static void set_option(const struct app_option *option, const char *text)
 {
-    if (!text || !*text)
+    if (!text || (!*text && option->type != APP_TEXT))
         app_die(2, "--%s needs a value: --%s %s", option->name, option->name,
                 option->argument);
     if (option->type == APP_TEXT)
@@ -161,7 +161,7 @@ int app_options(int argc, char **argv, const struct app_about *about,
     return i;
 }
 
-/* ---- Memory, time, numbers -------------------------------------------- */
+/* ---- Memory, time, numbers ---------------------------------------------- */
 
 void *app_alloc(long count, size_t element_size)
 {
@@ -230,7 +230,7 @@ int app_verdict(const char *what, double error, double limit)
 {
     bool holds = error <= limit; /* false for NaN */
 
-    printf("%s: %s %.2e, at most %.0e allowed\n", holds ? "verified" : "WRONG",
+    printf("%s: %s %.3g, at most %g allowed\n", holds ? "verified" : "WRONG",
            what, error, limit);
     return holds ? 0 : 1;
 }

@@ -49,8 +49,8 @@ int app_options(int argc, char **argv, const struct app_about *about,
                 const struct app_option *options);
 
 /* Print "NAME: " and the sentence on standard error; exit with that status. */
-_Noreturn void app_die(int exit_status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void app_die(int exit_status, const char *format, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
 
 /* Memory for count elements from castell_alloc(), or the end of the program. */
 void *app_alloc(long count, size_t element_size);

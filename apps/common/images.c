@@ -4,17 +4,18 @@
 
 #include <castell.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
 /* Larger numbers in a header are an error in the file. */
-enum { COUNT_MAX = 10000000, SIDE_MAX = 4096 };
+enum { COUNT_MAX = 10000000, SIDE_MAX = 1024 };
 
 /* One IDX file while it is read. */
 struct reader {
-    char path[4096];
+    char path[1024];
     gzFile file; /* zlib reads what is not compressed as it is */
 };
 
@@ -85,6 +86,8 @@ static void read_images(const char *directory, const char *name, int images_max,
     images->pixels = rows * read_number(&reader, SIDE_MAX);
     if (images_max > 0 && images_max < images->count)
         images->count = images_max;
+    if ((long)images->count * images->pixels > INT_MAX)
+        app_die(2, "%s holds more than 2 GB", reader.path);
     images->data = app_alloc((long)images->count * images->pixels, 1);
     read_bytes(&reader, images->data,
                (size_t)images->count * (size_t)images->pixels);

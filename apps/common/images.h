@@ -11,6 +11,7 @@
 
 #define APP_IMAGES_DIRECTORY "/usr/share/datasets/fashion-mnist"
 
+/* count * pixels fits in an int. */
 struct app_images {
     int count;
     int pixels;    /* of one image */

@@ -6,7 +6,7 @@
  * sweep already. So a block waits for the blocks above and to the left in this
  * sweep, and below and to the right in the one before: the tasks that may run
  * together form a diagonal wave front, and several sweeps are under way at one
- * time. All of this follows from five sections of the grid; there is no barrier.
+ * time. All of this follows from five sections of the grid, without a barrier.
  *
  * The edge of the plate is held at fixed temperatures.
  */

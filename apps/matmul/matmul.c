@@ -53,7 +53,7 @@ static double element(int seed, int i, int j)
     return app_random_real(&state) - 0.5;
 }
 
-/* ---- Contiguous tiles -------------------------------------------------- */
+/* ---- Contiguous tiles --------------------------------------------------- */
 
 #pragma castell task out(a[0:i.count*j.count])
 static void fill_tile(int seed, struct range i, struct range j, double *a)
@@ -73,7 +73,7 @@ static void multiply(int m, int n, int k, const double *a, const double *x,
                 n, add, c, n);
 }
 
-/* ---- Sections of row-major matrices ------------------------------------ */
+/* ---- Sections of row-major matrices ------------------------------------- */
 
 #pragma castell task out(a[i.first:i.count][0:n])
 static void fill_rows(int seed, int n, struct range i, double (*a)[n])
@@ -96,7 +96,7 @@ static void multiply_section(int n, struct range i, struct range j,
                 k.first > 0, &c[i.first][j.first], n);
 }
 
-/* ---- The program ------------------------------------------------------- */
+/* ---- The program -------------------------------------------------------- */
 
 static void fill(int seed, struct matrix *matrix)
 {
