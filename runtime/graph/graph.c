@@ -36,6 +36,7 @@ static void append(struct cst_place *place, struct cst_hold *hold)
 
 bool cst_place_join(struct cst_place *place, struct cst_hold *hold)
 {
+    place->recent = true;
     if (place->active == 0) {
         place->active = 1;
         place->head_epoch = hold->epoch;

@@ -56,6 +56,7 @@ struct cst_place {
     uint8_t head_epoch; /* enum cst_epoch */
     bool taken;         /* a commutative hold of the head has the place */
     bool poisoned;      /* the last writer was cancelled or failed */
+    bool recent;        /* joined since data/ last cleared this */
     uint32_t reduction; /* the engine's: number of the open reduction whose
                            accesses are the last in the queue; 0: none.
                            Followers inherit it */

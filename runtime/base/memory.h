@@ -1,0 +1,44 @@
+/*
+ * memory.h - where the runtime gets memory from, and how a test takes it away.
+ *
+ * Layer: base. Any thread.
+ *
+ * Everything that the runtime allocates comes through here, so that a test can
+ * let each allocation fail once and see that the caller gets an error and
+ * nothing has changed.
+ */
+#ifndef CST_BASE_MEMORY_H
+#define CST_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CST_CACHE_LINE = 64 };
+
+/*
+ * Memory as of malloc(), calloc(), realloc() and aligned_alloc(): NULL when
+ * there is none, or when a test said so. No error text is set: the caller knows
+ * what the memory was for. A size of 0 is a bug of the caller.
+ */
+void *cst_alloc(size_t size) __attribute__((malloc, alloc_size(1)));
+void *cst_zalloc(size_t size) __attribute__((malloc, alloc_size(1)));
+void *cst_realloc(void *memory, size_t size) __attribute__((alloc_size(2)));
+
+/* alignment: a power of two, at least sizeof(void *). Freed by cst_free(). */
+void *cst_alloc_aligned(size_t alignment, size_t size)
+    __attribute__((malloc, alloc_size(2)));
+
+/* NULL is allowed. */
+void cst_free(void *memory);
+
+/*
+ * For tests: let the n-th allocation from now on, of any thread, fail, once.
+ * 1 is the next one; 0 calls it off.
+ */
+void cst_alloc_fail_after(uint64_t n);
+
+/* For tests: is that failure still to come? */
+bool cst_alloc_fail_pending(void);
+
+#endif
