@@ -69,7 +69,7 @@ extern "C" {
 
 #define CASTELL_ACCESSES_MAX      (1u << 20) /* of one task */
 #define CASTELL_ARGUMENT_SIZE_MAX (1u << 20) /* of one task */
-#define CASTELL_NAME_SIZE_MAX     256        /* of a kind or group, with the 0 */
+#define CASTELL_NAME_SIZE_MAX     256 /* of a kind or group, with the 0 */
 
 /* ---- 2. Errors ------------------------------------------------------- */
 
@@ -122,8 +122,8 @@ struct castell_options {
                              a submitter past it helps to run them; 4194304 */
     uint64_t tasks_memory; /* CASTELL_TASKS_MEMORY: the same for the memory they
                              take; a quarter of the machine's memory */
-    const char *trace;    /* CASTELL_TRACE: directory for traces; none */
-    const char *graph;    /* CASTELL_GRAPH: file for the graph in DOT; none */
+    const char *trace;     /* CASTELL_TRACE: directory for traces; none */
+    const char *graph;     /* CASTELL_GRAPH: file for the graph in DOT; none */
 };
 
 /*
@@ -192,7 +192,8 @@ struct castell_access {
     size_t pitch; /* at least size; not read when there is one row */
     enum castell_mode mode;
     bool is_file;
-    const struct castell_reduction *reduction; /* kept; CASTELL_REDUCTION only */
+    const struct castell_reduction
+        *reduction; /* kept; CASTELL_REDUCTION only */
 };
 
 /*
@@ -244,8 +245,8 @@ struct castell_constraint {
 
 /* What becomes of a task whose body failed. Retries come first. */
 enum castell_failure {
-    CASTELL_FAIL = 0,          /* the run ends: no further task starts */
-    CASTELL_IGNORE = 1,        /* as if it had succeeded */
+    CASTELL_FAIL = 0,              /* the run ends: no further task starts */
+    CASTELL_IGNORE = 1,            /* as if it had succeeded */
     CASTELL_CANCEL_SUCCESSORS = 2, /* its readers, and theirs, are cancelled */
 };
 
@@ -261,14 +262,14 @@ enum castell_kind_flags {
  * until castell_stop(). What is not named below must be 0.
  */
 struct castell_kind {
-    const char *name;  /* unique in the program: the function's name */
-    const char *label; /* for messages and traces; NULL means name */
-    const char *where; /* "file.c:12", for messages; may be NULL */
+    const char *name;   /* unique in the program: the function's name */
+    const char *label;  /* for messages and traces; NULL means name */
+    const char *where;  /* "file.c:12", for messages; may be NULL */
     castell_body *body; /* may be NULL when implementations are registered */
     struct castell_constraint constraint; /* of body */
     enum castell_device device;           /* of body */
     enum castell_failure on_failure;
-    uint32_t retries; /* With retries, or a timeout, what the task writes is
+    uint32_t retries;    /* With retries, or a timeout, what the task writes is
                          copied first, to be put back for the next attempt */
     uint64_t timeout_ns; /* 0: none. A kind with a timeout is isolated */
     uint32_t flags;      /* of enum castell_kind_flags */
@@ -302,7 +303,7 @@ struct castell_submission {
     size_t argument_size;
     const struct castell_constraint *constraint; /* in place of the kind's,
                                                     for every body */
-    int32_t priority;     /* higher first */
+    int32_t priority;                            /* higher first */
     uint64_t deadline_ns; /* after submission; earlier first, before priority;
                              0: none */
     double cost;          /* abstract work units; 0: unknown. Durations are

@@ -66,3 +66,10 @@ bool cst_desk_overslept(struct cst_desk *desk)
     wait.value = atomic_load_explicit(&desk->wait_value, memory_order_relaxed);
     return wait.word && cst_wait_over(&wait);
 }
+
+bool cst_desk_stand_in(struct cst_desk *desk)
+{
+    uint32_t away = CST_AWAY;
+
+    return atomic_compare_exchange_strong(&desk->serves, &away, CST_STOOD_IN);
+}

@@ -22,7 +22,6 @@
 #define CST_DESK_DESK_H
 
 #include "castell.h"
-
 #include "graph/task.h"
 
 #include <stdatomic.h>
@@ -39,7 +38,16 @@ enum {
 enum cst_news {
     CST_NEWS_SUBMITTED = 0,
     CST_NEWS_DONE = 1,
-    CST_NEWS_MASK = 1,
+    CST_NEWS_LENDS = 2,   /* its body waits: others may have its resources */
+    CST_NEWS_REGAINS = 3, /* and wants them back */
+    CST_NEWS_MASK = 3,
+};
+
+/* Is there somebody at the desk who runs tasks? */
+enum cst_serves {
+    CST_AWAY = 0, /* main, while it does not wait */
+    CST_SERVES,
+    CST_STOOD_IN, /* away, and its core is promised to a task of several */
 };
 
 struct cst_claim;
@@ -59,11 +67,13 @@ struct cst_desk {
     _Alignas(CST_LINE) _Atomic(uint32_t) news_tail;
     uint32_t news_head_seen;
     uint32_t index;
-    uint32_t since_poke;            /* news since the last try of the baton */
-    _Atomic(uint64_t) submitted;    /* for the root task, by this thread */
-    uint64_t finished_seen;         /* of the engine's counter */
-    uint64_t ids;                   /* given to tasks so far */
-    _Atomic(bool) serves;           /* an executor is at this desk */
+    uint32_t since_poke;             /* news since the last try of the baton */
+    _Atomic(uint64_t) submitted;     /* for the root task, by this thread */
+    uint64_t finished_seen;          /* of the engine's counter */
+    _Atomic(uint64_t) submitted_all; /* for any task */
+    _Atomic(uint32_t) running;       /* bodies, one on top of the other */
+    _Atomic(uint32_t) serves;        /* enum cst_serves; the engine too */
+    _Atomic(bool) hungry;            /* has no task and looks for one */
 
     /* Written by whoever holds the baton. */
     _Alignas(CST_LINE) _Atomic(uint32_t) news_head;
@@ -87,7 +97,8 @@ void cst_desk_init(struct cst_desk *desk, uint32_t index);
 static inline bool cst_desk_tell(struct cst_desk *desk, enum cst_news what,
                                  struct cst_task *task)
 {
-    uint32_t tail = atomic_load_explicit(&desk->news_tail, memory_order_relaxed);
+    uint32_t tail =
+        atomic_load_explicit(&desk->news_tail, memory_order_relaxed);
 
     if (tail - desk->news_head_seen == CST_NEWS_MAX) {
         desk->news_head_seen =
@@ -120,7 +131,8 @@ static inline uint32_t cst_desk_work_count(const struct cst_desk *desk)
 /* The baton's side: put a task on the desk; there must be room. */
 static inline void cst_desk_put(struct cst_desk *desk, struct cst_task *task)
 {
-    uint32_t tail = atomic_load_explicit(&desk->work_tail, memory_order_relaxed);
+    uint32_t tail =
+        atomic_load_explicit(&desk->work_tail, memory_order_relaxed);
 
     atomic_store_explicit(&desk->work[tail % CST_WORK_MAX], task,
                           memory_order_relaxed);
@@ -130,7 +142,8 @@ static inline void cst_desk_put(struct cst_desk *desk, struct cst_task *task)
 /* Any thread: take the oldest task of a desk, or NULL. */
 static inline struct cst_task *cst_desk_take(struct cst_desk *desk)
 {
-    uint32_t head = atomic_load_explicit(&desk->work_head, memory_order_acquire);
+    uint32_t head =
+        atomic_load_explicit(&desk->work_head, memory_order_acquire);
 
     while (head !=
            atomic_load_explicit(&desk->work_tail, memory_order_acquire)) {
@@ -160,6 +173,9 @@ void cst_desk_rouse(struct cst_desk *desk);
 
 /* Any thread: wake the desk's thread if it sleeps. */
 void cst_desk_ring(struct cst_desk *desk);
+
+/* If nobody is at the desk, keep it so: its core is lent. Returns whether. */
+bool cst_desk_stand_in(struct cst_desk *desk);
 
 static inline bool cst_desk_is_asleep(struct cst_desk *desk)
 {

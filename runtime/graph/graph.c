@@ -162,8 +162,8 @@ static struct cst_place *next_commutative(struct cst_task *task, uint32_t *at,
                 return NULL;
             continue;
         }
-        hold = *chunk ? &(*chunk)->holds[*at]
-                      : &cst_task_accesses(task)[*at].hold;
+        hold =
+            *chunk ? &(*chunk)->holds[*at] : &cst_task_accesses(task)[*at].hold;
         (*at)++;
         if (hold->epoch == CST_EPOCH_COMMUTATIVE)
             return hold->place;

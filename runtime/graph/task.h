@@ -14,7 +14,6 @@
 #define CST_GRAPH_TASK_H
 
 #include "castell.h"
-
 #include "graph/graph.h"
 
 #include <stdatomic.h>
@@ -34,22 +33,31 @@ enum cst_task_state {
     CST_TASK_RETURNED,  /* its body has; its children have not */
 };
 
+/* How the last task of a slot ended. */
+enum cst_task_end {
+    CST_TASK_ENDED = 0,
+    CST_TASK_ENDED_CANCELLED = 1,
+    CST_TASK_ENDED_FAILED = 2,
+    CST_TASK_END_MASK = 3,
+};
+
 enum cst_task_flags {
-    CST_TASK_CANCELLED = 1 << 0, /* its body is not to run (any more) */
-    CST_TASK_FAILED = 1 << 1,    /* for good */
-    CST_TASK_POISONS = 1 << 2,   /* what it was to write is poisoned */
-    CST_TASK_EXCLUSIVE = 1 << 3, /* has commutative accesses */
-    CST_TASK_REDUCES = 1 << 4,   /* has reduction accesses */
-    CST_TASK_FINAL = 1 << 5,     /* what its body submits is undeferred */
-    CST_TASK_SIGNAL = 1 << 6,    /* no body: tells a waiting thread */
-    CST_TASK_ORDERED = 1 << 7,   /* has a priority or a deadline */
+    CST_TASK_CANCELLED = 1 << 0,   /* its body is not to run (any more) */
+    CST_TASK_FAILED = 1 << 1,      /* for good */
+    CST_TASK_POISONS = 1 << 2,     /* what it was to write is poisoned */
+    CST_TASK_EXCLUSIVE = 1 << 3,   /* has commutative accesses */
+    CST_TASK_REDUCES = 1 << 4,     /* has reduction accesses */
+    CST_TASK_FINAL = 1 << 5,       /* what its body submits is undeferred */
+    CST_TASK_SIGNAL = 1 << 6,      /* no body: tells a waiting thread */
+    CST_TASK_ORDERED = 1 << 7,     /* has a priority or a deadline */
     CST_TASK_CONSTRAINED = 1 << 8, /* needs more than one core of any node */
-    CST_TASK_TAKEN = 1 << 9,     /* holds its commutative places */
-    CST_TASK_INLINE = 1 << 10,   /* undeferred: its submitter runs it */
-    CST_TASK_INTERNAL = 1 << 11, /* the engine's own; nobody counts it */
-    CST_TASK_DELETES = 1 << 12,  /* has IN_DELETE accesses */
-    CST_TASK_ADMITTED = 1 << 13, /* holds what its constraint demands */
-    CST_TASK_GATHERS = 1 << 14,  /* needs several cores */
+    CST_TASK_TAKEN = 1 << 9,       /* holds its commutative places */
+    CST_TASK_INLINE = 1 << 10,     /* undeferred: its submitter runs it */
+    CST_TASK_INTERNAL = 1 << 11,   /* the engine's own; nobody counts it */
+    CST_TASK_DELETES = 1 << 12,    /* has IN_DELETE accesses */
+    CST_TASK_ADMITTED = 1 << 13,   /* holds what its constraint demands */
+    CST_TASK_GATHERS = 1 << 14,    /* needs several cores */
+    CST_TASK_LENDS = 1 << 15,      /* has lent what it held, while it waits */
 };
 
 /* One access of a task: what it names, and its hold on (the first) place. */
@@ -72,18 +80,23 @@ struct cst_task {
     struct cst_group *group; /* NULL: in none */
     uint32_t accesses_count;
     int32_t priority;
-    uint16_t depth;  /* of nesting; 0 for the root */
-    uint8_t choice;  /* which implementation of its kind */
-    uint8_t attempt; /* that runs, from 1 */
-    int32_t result;  /* of the last attempt */
+    uint16_t depth;               /* of nesting; 0 for the root */
+    uint8_t choice;               /* which implementation of its kind */
+    bool chosen;                  /* ... and that was counted */
+    uint32_t attempt;             /* that runs, from 1 */
     struct cst_task_extra *extra; /* NULL: has none of it */
     struct cst_hold_chunk *more;  /* holds on further places */
-    _Atomic(uint64_t) generation; /* grows when the task has ended */
-    /* The tasks that its body submitted. Only the body's thread adds to
-       children_submitted, only the baton's holder to the other two. */
-    uint64_t children_submitted;
+    const char *where;            /* it was submitted, "file.c:31"; or NULL */
+    /* The tasks that its body submitted, and the ends of their reductions.
+       The body's thread writes the first, the baton's holder the others. */
+    uint32_t children_submitted;
+    uint32_t folds_submitted;
+    /* From here on atomic, and readable for ever: a thread whose wait is over
+       may be looked at once more. The first two only ever grow. */
+    _Atomic(uint64_t) generation; /* 4 x the tasks that have ended in this
+                                     slot + enum cst_task_end of the last */
+    _Atomic(uint64_t) go;         /* times that it was told to go on */
     _Atomic(uint64_t) children_finished;
-    _Atomic(uint64_t) folds; /* ends of reductions under way among them */
 };
 
 /* Holds of a task beyond one an access: for regions of several fragments. */
@@ -98,11 +111,18 @@ static inline struct cst_access *cst_task_accesses(struct cst_task *task)
     return (struct cst_access *)(void *)(task + 1);
 }
 
+/* From the start of a task to its argument. Tasks are aligned to 16 or more. */
+static inline size_t cst_task_argument_offset(size_t accesses_count)
+{
+    size_t end =
+        sizeof(struct cst_task) + accesses_count * sizeof(struct cst_access);
+
+    return (end + 15) & ~(size_t)15;
+}
+
 static inline void *cst_task_argument(struct cst_task *task)
 {
-    uintptr_t end = (uintptr_t)(cst_task_accesses(task) + task->accesses_count);
-
-    return (char *)task + (((end + 15) & ~(uintptr_t)15) - (uintptr_t)task);
+    return (char *)task + cst_task_argument_offset(task->accesses_count);
 }
 
 static inline void cst_task_list_append(struct cst_task_list *list,

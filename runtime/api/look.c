@@ -1,0 +1,64 @@
+#include "api/api.h"
+#include "device/execute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct cst_task *current(void)
+{
+    return cst_self()->task;
+}
+
+uint32_t castell_task_cores(void)
+{
+    const struct cst_task *task = current();
+
+    return task && task->extra && task->extra->constraint.cores > 1
+               ? task->extra->constraint.cores
+               : 1;
+}
+
+uint32_t castell_executor(void)
+{
+    const struct cst_self *self = cst_self();
+
+    return self->port && cst_run() &&
+                   self->port->desk.index < cst_run()->limits.cores
+               ? self->port->desk.index
+               : 0;
+}
+
+uint32_t castell_executors_count(void)
+{
+    return cst_run() ? cst_run()->limits.cores : 1;
+}
+
+uint32_t castell_task_attempt(void)
+{
+    return current() ? current()->attempt : 0;
+}
+
+void castell_counters(struct castell_counters *ret_counters)
+{
+    memset(ret_counters, 0, sizeof(*ret_counters));
+    if (cst_run())
+        cst_engine_counters(cst_run()->engine, ret_counters);
+}
+
+int castell_execute(const char *const *argv, const char *in_path,
+                    const char *out_path, const char *err_path)
+{
+    return cst_execute(argv, in_path, out_path, err_path);
+}
+
+/*
+ * castellcc, and the flags of castell.pc, have the linker send calls of exit()
+ * here, so that a body that calls it fails as a task and ends nothing else.
+ */
+_Noreturn __attribute__((visibility("default"))) void __wrap_exit(int status);
+
+_Noreturn void __wrap_exit(int status)
+{
+    cst_worker_exit(status);
+    exit(status); /* NOLINT(concurrency-mt-unsafe) */
+}

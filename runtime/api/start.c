@@ -1,0 +1,231 @@
+#include "config.h"
+
+#include "api/api.h"
+#include "base/fail.h"
+#include "base/parse.h"
+#include "device/threads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXECUTORS_MAX = 256, EXIT_CANNOT_START = 2 };
+
+static struct cst_run run_here;
+static bool running; /* written by the main thread only */
+
+struct cst_run *cst_run(void)
+{
+    return __atomic_load_n(&running, __ATOMIC_ACQUIRE) ? &run_here : NULL;
+}
+
+enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
+{
+    struct cst_self *self = cst_self();
+    struct cst_run *run;
+
+    if (__builtin_expect(self->port != NULL, 1)) {
+        *ret_self = self;
+        return CASTELL_OK;
+    }
+    run = cst_run();
+    if (!run)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s() was called before castell_start()", call);
+    return cst_worker_enter(run->worker, ret_self);
+}
+
+enum castell_status cst_api_status(void)
+{
+    const char *text = NULL;
+    enum castell_status status = cst_engine_status(run_here.engine, &text);
+
+    return status == CASTELL_OK ? status : cst_fail(status, "%s", text);
+}
+
+/* ---- Options ------------------------------------------------------------ */
+
+/* An option of the caller's, or of the environment, or 0. */
+static enum castell_status size_option(uint64_t given, const char *name,
+                                       uint64_t *ret_size)
+{
+    const char *text = cst_parse_environment(name);
+
+    *ret_size = given;
+    return given || !text ? CASTELL_OK : cst_parse_size(name, text, ret_size);
+}
+
+static enum castell_status count_option(uint32_t given, const char *name,
+                                        uint32_t max, uint32_t *ret_count)
+{
+    const char *text = cst_parse_environment(name);
+
+    *ret_count = given;
+    if (given > max)
+        return cst_fail(CASTELL_ERR_INVALID, "%s is %u: %u is the most", name,
+                        given, max);
+    return given || !text ? CASTELL_OK
+                          : cst_parse_count(name, text, 1, max, ret_count);
+}
+
+static const char *text_option(const char *given, const char *name)
+{
+    return given ? given : cst_parse_environment(name);
+}
+
+/* When the job of a batch system must have ended; 0: not known. */
+static enum castell_status end_of_job(uint64_t *ret_end_ns)
+{
+    const char *text = cst_parse_environment("SLURM_JOB_END_TIME");
+    uint64_t seconds = 0;
+
+    if (text &&
+        cst_parse_size("SLURM_JOB_END_TIME", text, &seconds) != CASTELL_OK)
+        return CASTELL_ERR_INVALID;
+    *ret_end_ns = seconds * 1000000000u;
+    return CASTELL_OK;
+}
+
+static enum castell_status read_limits(struct cst_run *run,
+                                       const struct castell_options *options,
+                                       uint32_t *ret_executors)
+{
+    struct cst_limits *limits = &run->limits;
+    const char *features = text_option(options->features, "CASTELL_FEATURES");
+    enum castell_status status;
+
+    status = count_option(options->cores, "CASTELL_CORES", EXECUTORS_MAX,
+                          ret_executors);
+    if (status == CASTELL_OK)
+        status =
+            size_option(options->memory, "CASTELL_MEMORY", &limits->memory);
+    if (status == CASTELL_OK)
+        status =
+            size_option(options->storage, "CASTELL_STORAGE", &limits->storage);
+    if (status == CASTELL_OK)
+        status = end_of_job(&limits->wall_time_end_ns);
+    if (status == CASTELL_OK && features)
+        status = cst_topo_check_features(features);
+    if (status == CASTELL_OK && features) {
+        run->features = strdup(features);
+        limits->features = run->features;
+        if (!run->features)
+            status = cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to start");
+    }
+    return status;
+}
+
+static enum castell_status make_engine(struct cst_run *run,
+                                       const struct castell_options *options)
+{
+    struct cst_engine_options engine = {
+        .limits = &run->limits,
+        .graph = text_option(options->graph, "CASTELL_GRAPH"),
+    };
+    enum castell_status status;
+    uint32_t tasks_max;
+
+    run->trace = text_option(options->trace, "CASTELL_TRACE");
+    status = count_option(options->tasks_max, "CASTELL_TASKS_MAX", UINT32_MAX,
+                          &tasks_max);
+    if (status == CASTELL_OK)
+        status = size_option(options->tasks_memory, "CASTELL_TASKS_MEMORY",
+                             &engine.tasks_memory);
+    if (status != CASTELL_OK)
+        return status;
+    engine.tasks_max = tasks_max ? tasks_max : 1u << 22;
+    if (engine.tasks_memory == 0)
+        engine.tasks_memory = run->topo->memory / 4;
+    return cst_engine_create(&engine, &run->engine);
+}
+
+/* ---- Start and stop ----------------------------------------------------- */
+
+static void clean_up(struct cst_run *run)
+{
+    cst_engine_destroy(run->engine);
+    cst_arena_destroy(run->arena);
+    cst_topo_destroy(run->topo);
+    cst_file_names_release();
+    free(run->features);
+    memset(run, 0, sizeof(*run));
+}
+
+static enum castell_status start(struct cst_run *run,
+                                 const struct castell_options *options)
+{
+    struct cst_topo_options topo = {0};
+    enum castell_status status;
+
+    status = read_limits(run, options, &topo.executors);
+    if (status == CASTELL_OK)
+        status = cst_topo_load(&topo, &run->topo);
+    if (status != CASTELL_OK)
+        return status;
+    run->limits.name = run->topo->host;
+    run->limits.arch = run->topo->arch;
+    run->limits.cores = run->topo->executors_count;
+    if (run->limits.memory == 0)
+        run->limits.memory = run->topo->memory / 10 * 9;
+    if (run->limits.storage == 0)
+        run->limits.storage = run->topo->storage;
+    status = cst_arena_create(0, &run->arena);
+    if (status == CASTELL_OK)
+        status = make_engine(run, options);
+    if (status != CASTELL_OK)
+        return status;
+    cst_threads_init();
+    return cst_worker_start(run->engine, run->topo, run->limits.cores,
+                            &run->worker);
+}
+
+enum castell_status castell_start_with(const struct castell_options *options)
+{
+    static const struct castell_options none;
+    enum castell_status status;
+
+    if (cst_run())
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_start() was called again before "
+                        "castell_stop()");
+    status = start(&run_here, options ? options : &none);
+    if (status != CASTELL_OK) {
+        clean_up(&run_here);
+        return status;
+    }
+    __atomic_store_n(&running, true, __ATOMIC_RELEASE);
+    return CASTELL_OK;
+}
+
+void castell_start(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    if (castell_start_with(NULL) == CASTELL_OK)
+        return;
+    (void)fprintf(stderr, "castell: cannot start: %s\n", castell_error_text());
+    exit(EXIT_CANNOT_START); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+int castell_stop(void)
+{
+    struct cst_run *run = cst_run();
+    enum castell_status status;
+
+    if (!run) {
+        (void)fprintf(stderr, "castell: castell_stop() was called before "
+                              "castell_start()\n");
+        return EXIT_FAILURE;
+    }
+    status = castell_barrier();
+    cst_worker_stop(run->worker);
+    run->worker = NULL;
+    clean_up(run);
+    __atomic_store_n(&running, false, __ATOMIC_RELEASE);
+    return status == CASTELL_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+const char *castell_version(void)
+{
+    return PACKAGE_VERSION;
+}

@@ -1,0 +1,321 @@
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/fail.h"
+
+#include <string.h>
+
+/* ---- What every kind of submission shares ------------------------------- */
+
+struct cst_task *cst_api_task(struct cst_self *self, uint32_t accesses_count,
+                              size_t argument_size, int64_t leaves)
+{
+    struct cst_engine *engine = cst_run()->engine;
+    struct cst_task *task = cst_engine_task_new(
+        engine, self->port, accesses_count, argument_size, leaves);
+
+    if (!task)
+        return NULL;
+    task->state = CST_TASK_SUBMITTED;
+    task->parent = self->task ? self->task : cst_engine_root(engine);
+    task->depth = (uint16_t)(task->parent->depth + 1);
+    task->id = ((uint64_t)self->port->desk.index << 40) + ++self->port->ids;
+    return task;
+}
+
+static void count(_Atomic(uint64_t) *counter)
+{
+    /* Only its thread writes it. */
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+        memory_order_release);
+}
+
+void cst_api_tell(struct cst_self *self, struct cst_task *task, bool counts)
+{
+    struct cst_desk *desk = &self->port->desk;
+
+    if (counts && !self->task)
+        count(&desk->submitted);
+    else if (counts)
+        self->task->children_submitted++;
+    cst_engine_tell(cst_run()->engine, self->port, CST_NEWS_SUBMITTED, task);
+}
+
+void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
+                  uint64_t value)
+{
+    struct cst_wait wait = {word, value};
+    bool lent;
+
+    if (cst_wait_over(&wait))
+        return;
+    lent = cst_worker_lend(self);
+    cst_worker_wait(self, &wait);
+    if (lent)
+        cst_worker_regain(self);
+}
+
+uint64_t cst_task_after(const struct cst_task *task)
+{
+    return (atomic_load_explicit(&task->generation, memory_order_relaxed) |
+            CST_TASK_END_MASK) +
+           1;
+}
+
+/* ---- A task ------------------------------------------------------------- */
+
+static enum castell_status known_kind(struct castell_kind *kind,
+                                      struct cst_kind **ret_kind)
+{
+    struct cst_kind *known;
+
+    if (!kind)
+        return cst_fail(CASTELL_ERR_INVALID, "a submission without a kind");
+    known = __atomic_load_n(&kind->known, __ATOMIC_ACQUIRE);
+    if (__builtin_expect(known != NULL, 1)) {
+        *ret_kind = known;
+        return CASTELL_OK;
+    }
+    if (!kind->name || !*kind->name)
+        return cst_fail(CASTELL_ERR_INVALID, "a task kind without a name");
+    if ((kind->flags & ~(uint32_t)(CASTELL_ISOLATED | CASTELL_REPLICATED |
+                                   CASTELL_DISTRIBUTED)) ||
+        (unsigned)kind->on_failure > CASTELL_CANCEL_SUCCESSORS)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "task kind %s has flags or a failure policy that do "
+                        "not exist",
+                        kind->name);
+    return cst_kinds_know(cst_engine_kinds(cst_run()->engine), kind, ret_kind);
+}
+
+/* Can this node ever run it? */
+static enum castell_status check_possible(const struct cst_kind *kind,
+                                          const struct castell_submission *from)
+{
+    const struct cst_limits *limits = &cst_run()->limits;
+    uint32_t choices = atomic_load(&kind->choices_count);
+
+    if (from->constraint)
+        return cst_constraint_check(limits, from->constraint, kind->label,
+                                    from->where);
+    for (uint32_t i = 0; i < choices; i++)
+        if (kind->choices[i].possible)
+            return CASTELL_OK;
+    return cst_constraint_check(limits, &kind->choices[0].constraint,
+                                kind->label, from->where);
+}
+
+static bool needs_extra(const struct cst_kind *kind,
+                        const struct castell_submission *from)
+{
+    return !kind->simple || from->constraint || from->deadline_ns > 0 ||
+           from->cost > 0;
+}
+
+static void fill_extra(struct cst_task *task,
+                       const struct castell_submission *from)
+{
+    struct cst_task_extra *extra = task->extra;
+    struct cst_access *accesses = cst_task_accesses(task);
+
+    if (from->deadline_ns > 0)
+        extra->deadline_ns = cst_clock_ns() + from->deadline_ns;
+    if (from->constraint) {
+        extra->constraint = *from->constraint;
+        if (extra->constraint.cores == 0)
+            extra->constraint.cores = 1;
+        extra->has_constraint = true;
+    }
+    extra->cost = from->cost;
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        extra->size += accesses[i].size * accesses[i].hold.user;
+        if (task->flags & CST_TASK_REDUCES)
+            extra->leaves[i].operation = from->accesses[i].reduction;
+    }
+}
+
+static enum castell_status fill_accesses(struct cst_task *task,
+                                         const struct castell_submission *from)
+{
+    struct cst_access *accesses = cst_task_accesses(task);
+
+    for (size_t i = 0; i < from->accesses_count; i++) {
+        enum castell_status status =
+            cst_access_check(&from->accesses[i], i, &accesses[i]);
+
+        if (status != CASTELL_OK)
+            return status;
+        switch (from->accesses[i].mode) {
+        case CASTELL_COMMUTATIVE:
+            task->flags |= CST_TASK_EXCLUSIVE;
+            break;
+        case CASTELL_REDUCTION:
+            task->flags |= CST_TASK_REDUCES;
+            break;
+        case CASTELL_IN_DELETE:
+            task->flags |= CST_TASK_DELETES;
+            break;
+        case CASTELL_IN:
+        case CASTELL_OUT:
+        case CASTELL_INOUT:
+        case CASTELL_CONCURRENT:
+            break;
+        }
+    }
+    return cst_accesses_disjoint(accesses, from->accesses_count);
+}
+
+static bool has_reduction(const struct castell_submission *from)
+{
+    for (size_t i = 0; i < from->accesses_count; i++)
+        if (from->accesses[i].mode == CASTELL_REDUCTION)
+            return true;
+    return false;
+}
+
+static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
+                                const struct castell_submission *from,
+                                struct cst_task **ret_task)
+{
+    enum castell_status status;
+    struct cst_task *task;
+    int64_t leaves = -1;
+
+    if (needs_extra(kind, from))
+        leaves = 0;
+    if (has_reduction(from))
+        leaves = (int64_t)from->accesses_count;
+    task = cst_api_task(self, (uint32_t)from->accesses_count,
+                        from->argument_size, leaves);
+    if (!task)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a task %s",
+                        kind->label);
+    status = fill_accesses(task, from);
+    if (status != CASTELL_OK) {
+        cst_engine_task_discard(cst_run()->engine, self->port, task);
+        return status;
+    }
+    task->kind = kind;
+    task->where = from->where;
+    task->priority = from->priority;
+    task->group = self->group;
+    if (from->argument_size > 0)
+        memcpy(cst_task_argument(task), from->argument, from->argument_size);
+    if (task->extra)
+        fill_extra(task, from);
+    if (from->priority != 0 || from->deadline_ns > 0)
+        task->flags |= CST_TASK_ORDERED;
+    if (from->final || (task->parent->flags & CST_TASK_FINAL))
+        task->flags |= CST_TASK_FINAL;
+    if (from->undeferred || (task->parent->flags & CST_TASK_FINAL))
+        task->flags |= CST_TASK_INLINE;
+    *ret_task = task;
+    return CASTELL_OK;
+}
+
+/* Run an undeferred task here, as soon as it may, and see it end. */
+static void run_inline(struct cst_self *self, struct cst_task *task)
+{
+    uint64_t go = atomic_load_explicit(&task->go, memory_order_relaxed) + 1;
+    uint64_t after = cst_task_after(task);
+
+    cst_api_tell(self, task, true);
+    cst_api_wait(self, &task->go, go);
+    cst_worker_run(self, task);
+    cst_api_wait(self, &task->generation, after);
+}
+
+/* Too much is unfinished: help until there is room again. */
+static void make_room(struct cst_self *self)
+{
+    struct cst_engine *engine = cst_run()->engine;
+    struct cst_task *root = cst_engine_root(engine);
+
+    while (!cst_engine_has_room(engine, self->port)) {
+        uint64_t finished = atomic_load(&root->children_finished);
+
+        if (finished == cst_engine_submitted(engine))
+            return;
+        cst_api_wait(self, &root->children_finished, finished + 1);
+    }
+}
+
+static enum castell_status check_counts(const struct castell_submission *from)
+{
+    if (from->accesses_count > CASTELL_ACCESSES_MAX)
+        return cst_fail(CASTELL_ERR_LIMIT,
+                        "a task has %zu accesses, %u is the most",
+                        from->accesses_count, CASTELL_ACCESSES_MAX);
+    if (from->argument_size > CASTELL_ARGUMENT_SIZE_MAX)
+        return cst_fail(CASTELL_ERR_LIMIT,
+                        "a task has an argument of %zu bytes, %u is the most",
+                        from->argument_size, CASTELL_ARGUMENT_SIZE_MAX);
+    if ((from->accesses_count > 0 && !from->accesses) ||
+        (from->argument_size > 0 && !from->argument))
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "a submission counts accesses or an argument that are "
+                        "NULL");
+    return CASTELL_OK;
+}
+
+enum castell_status
+castell_task_submit(const struct castell_submission *submission,
+                    struct castell_task *ret_task)
+{
+    enum castell_status status;
+    struct cst_self *self;
+    struct cst_kind *kind;
+    struct cst_task *task;
+
+    status = cst_api_enter("castell_task_submit", &self);
+    if (status != CASTELL_OK)
+        return status;
+    status = cst_api_status();
+    if (status == CASTELL_OK)
+        status = check_counts(submission);
+    if (status == CASTELL_OK)
+        status = known_kind(submission->kind, &kind);
+    if (status == CASTELL_OK && (!kind->simple || submission->constraint))
+        status = check_possible(kind, submission);
+    if (status != CASTELL_OK)
+        return status;
+    if (!self->task && !cst_engine_has_room(cst_run()->engine, self->port))
+        make_room(self);
+    status = make(self, kind, submission, &task);
+    if (status != CASTELL_OK)
+        return status;
+    if (ret_task) {
+        ret_task->slot = task;
+        ret_task->id = cst_task_after(task);
+    }
+    if (task->group)
+        atomic_fetch_add_explicit(&task->group->submitted, 1,
+                                  memory_order_relaxed);
+    count(&self->port->desk.submitted_all);
+    if (task->flags & CST_TASK_INLINE)
+        run_inline(self, task);
+    else
+        cst_api_tell(self, task, true);
+    return CASTELL_OK;
+}
+
+enum castell_status
+castell_kind_implement(const char *kind_name,
+                       const struct castell_implementation *implementation)
+{
+    struct cst_run *run = cst_run();
+
+    if (!kind_name || !implementation || !implementation->body)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "an implementation of %s without a body",
+                        kind_name ? kind_name : "no task");
+    if (implementation->device != CASTELL_CPU &&
+        implementation->device != CASTELL_BINARY)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "implementation %s of task %s is for a device that is "
+                        "not in this build",
+                        implementation->name ? implementation->name : "?",
+                        kind_name);
+    return cst_kinds_implement(run ? cst_engine_kinds(run->engine) : NULL,
+                               kind_name, implementation);
+}

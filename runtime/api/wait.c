@@ -1,0 +1,211 @@
+#include "api/api.h"
+#include "base/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum castell_status cst_api_sync(struct cst_self *self)
+{
+    struct cst_task *task = cst_api_task(self, 0, 0, -1);
+    uint64_t after;
+
+    if (!task)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to wait");
+    task->flags = CST_TASK_INTERNAL | CST_TASK_SIGNAL;
+    after = cst_task_after(task);
+    cst_api_tell(self, task, false);
+    cst_api_wait(self, &task->generation, after);
+    return CASTELL_OK;
+}
+
+enum castell_status castell_barrier(void)
+{
+    struct cst_engine *engine;
+    enum castell_status status;
+    struct cst_self *self;
+    struct cst_task *parent;
+    uint64_t submitted;
+
+    status = cst_api_enter("castell_barrier", &self);
+    if (status != CASTELL_OK)
+        return status;
+    status = cst_api_sync(self);
+    if (status != CASTELL_OK)
+        return status;
+    engine = cst_run()->engine;
+    parent = self->task ? self->task : cst_engine_root(engine);
+    submitted =
+        self->task ? parent->children_submitted : cst_engine_submitted(engine);
+    cst_api_wait(self, &parent->children_finished,
+                 submitted + parent->folds_submitted);
+    return cst_api_status();
+}
+
+enum castell_status castell_wait_on(const struct castell_access *regions,
+                                    size_t regions_count)
+{
+    enum castell_status outcome = CASTELL_OK;
+    enum castell_status status;
+    struct cst_self *self;
+    struct cst_task *task;
+    uint64_t after;
+
+    status = cst_api_enter("castell_wait_on", &self);
+    if (status != CASTELL_OK || regions_count == 0)
+        return status;
+    if (regions_count > CASTELL_ACCESSES_MAX)
+        return cst_fail(CASTELL_ERR_LIMIT,
+                        "%zu regions to wait on, %u is the most", regions_count,
+                        CASTELL_ACCESSES_MAX);
+    task = cst_api_task(self, (uint32_t)regions_count, 0, 0);
+    if (!task)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to wait");
+    for (size_t i = 0; i < regions_count; i++) {
+        struct castell_access region = regions[i];
+
+        region.mode = CASTELL_IN;
+        status = cst_access_check(&region, i, &cst_task_accesses(task)[i]);
+        if (status != CASTELL_OK) {
+            cst_engine_task_discard(cst_run()->engine, self->port, task);
+            return status;
+        }
+    }
+    task->flags = CST_TASK_INTERNAL | CST_TASK_SIGNAL;
+    task->extra->outcome = &outcome;
+    after = cst_task_after(task);
+    cst_api_tell(self, task, false);
+    cst_api_wait(self, &task->generation, after);
+    status = cst_api_status();
+    if (status == CASTELL_OK && outcome != CASTELL_OK)
+        status = cst_fail(outcome,
+                          "a task that was to write what is waited for failed "
+                          "or was cancelled");
+    return status;
+}
+
+enum castell_status castell_task_wait(struct castell_task task)
+{
+    struct cst_task *slot = task.slot;
+    enum castell_status status;
+    struct cst_self *self;
+    uint64_t generation;
+
+    status = cst_api_enter("castell_task_wait", &self);
+    if (status != CASTELL_OK)
+        return status;
+    if (!slot)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_task_wait() was given no task");
+    cst_api_wait(self, &slot->generation, task.id);
+    generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
+    status = cst_api_status();
+    if (status != CASTELL_OK || generation - task.id > CST_TASK_END_MASK ||
+        (generation & CST_TASK_END_MASK) == CST_TASK_ENDED)
+        return status;
+    if ((generation & CST_TASK_END_MASK) == CST_TASK_ENDED_FAILED)
+        return cst_fail(CASTELL_ERR_TASK_FAILED, "the task has failed");
+    return cst_fail(CASTELL_ERR_CANCELLED, "the task was cancelled");
+}
+
+void castell_must(enum castell_status status, const char *where)
+{
+    if (status == CASTELL_OK)
+        return;
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "castell: %s%s%s\n", where ? where : "",
+                  where ? ": " : "", castell_error_text());
+    exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+/* ---- Groups ------------------------------------------------------------- */
+
+struct group_frame {
+    struct group_frame *outer;
+    struct cst_group *group; /* of the outer one */
+};
+
+static enum castell_status find_group(const char *call, const char *name,
+                                      bool make, struct cst_group **ret_group)
+{
+    size_t length = name ? strlen(name) : 0;
+    struct cst_group *group;
+    struct cst_self *self;
+    enum castell_status status = cst_api_enter(call, &self);
+
+    if (status != CASTELL_OK)
+        return status;
+    if (length == 0 || length >= CASTELL_NAME_SIZE_MAX)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s() was given a name of %zu characters; 1 to %d are "
+                        "allowed",
+                        call, length, CASTELL_NAME_SIZE_MAX - 1);
+    group = cst_engine_group(cst_run()->engine, name, make);
+    if (!group)
+        return make ? cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for group %s",
+                               name)
+                    : cst_fail(CASTELL_ERR_INVALID,
+                               "%s(): no task has been in a group \"%s\"", call,
+                               name);
+    *ret_group = group;
+    return CASTELL_OK;
+}
+
+enum castell_status castell_group_begin(const char *name)
+{
+    struct group_frame *frame;
+    struct cst_group *group;
+    enum castell_status status =
+        find_group("castell_group_begin", name, true, &group);
+
+    if (status != CASTELL_OK)
+        return status;
+    frame = malloc(sizeof(*frame));
+    if (!frame)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for group %s", name);
+    frame->outer = cst_self()->frames;
+    frame->group = cst_self()->group;
+    cst_self()->frames = frame;
+    cst_self()->group = group;
+    return CASTELL_OK;
+}
+
+enum castell_status castell_group_end(void)
+{
+    struct group_frame *frame = cst_self()->frames;
+
+    if (!frame)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_group_end() without castell_group_begin()");
+    cst_self()->frames = frame->outer;
+    cst_self()->group = frame->group;
+    free(frame);
+    return CASTELL_OK;
+}
+
+enum castell_status castell_group_wait(const char *name)
+{
+    struct cst_self *self = cst_self();
+    struct cst_group *group;
+    enum castell_status status =
+        find_group("castell_group_wait", name, false, &group);
+
+    if (status == CASTELL_OK)
+        status = cst_api_sync(self);
+    if (status != CASTELL_OK)
+        return status;
+    for (; group; group = group->older)
+        cst_api_wait(self, &group->finished, atomic_load(&group->submitted));
+    return cst_api_status();
+}
+
+enum castell_status castell_group_cancel(const char *name)
+{
+    struct cst_group *group;
+    enum castell_status status =
+        find_group("castell_group_cancel", name, false, &group);
+
+    if (status == CASTELL_OK)
+        cst_engine_group_cancel(cst_run()->engine, group);
+    return status;
+}

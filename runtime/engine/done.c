@@ -1,0 +1,157 @@
+/*
+ * A task is done: release what it holds, and end it when its children are done
+ * too.
+ */
+#include "base/fail.h"
+#include "engine/engine_internal.h"
+
+#include <stdlib.h>
+
+static void add(_Atomic(uint64_t) *counter)
+{
+    /* Only the baton's holder writes. */
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+        memory_order_release);
+}
+
+static void leave_places(struct cst_engine *engine, struct cst_task *task)
+{
+    struct cst_access *accesses = cst_task_accesses(task);
+    bool poison = (task->flags & CST_TASK_POISONS) != 0;
+
+    if (poison)
+        engine->poisoned_once = true;
+    for (uint32_t i = 0; i < task->accesses_count; i++)
+        cst_place_leave(accesses[i].hold.place, &accesses[i].hold, poison,
+                        &engine->woken);
+    for (struct cst_hold_chunk *chunk = task->more; chunk; chunk = chunk->next)
+        for (uint32_t i = 0; i < chunk->count; i++)
+            cst_place_leave(chunk->holds[i].place, &chunk->holds[i], poison,
+                            &engine->woken);
+}
+
+static void forget_deleted(struct cst_engine *engine, struct cst_task *task)
+{
+    struct cst_access *accesses = cst_task_accesses(task);
+
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        struct cst_region region = {(uintptr_t)accesses[i].base,
+                                    accesses[i].size, accesses[i].hold.user,
+                                    accesses[i].pitch};
+
+        if (accesses[i].hold.mode == CASTELL_IN_DELETE)
+            (void)cst_data_forget(engine->data, cst_task_domain(task), &region);
+    }
+}
+
+static enum cst_task_end end_of(const struct cst_task *task)
+{
+    if (task->flags & CST_TASK_FAILED)
+        return CST_TASK_ENDED_FAILED;
+    return task->flags & CST_TASK_CANCELLED ? CST_TASK_ENDED_CANCELLED
+                                            : CST_TASK_ENDED;
+}
+
+static void count_end(struct cst_engine *engine, const struct cst_task *task)
+{
+    if (task->flags & CST_TASK_INTERNAL)
+        return;
+    add(&engine->finished);
+    if (task->flags & CST_TASK_FAILED)
+        add(&engine->failed);
+    else if (task->flags & CST_TASK_CANCELLED)
+        add(&engine->cancelled);
+}
+
+/* A task whose children are done ends. Returns its parent if that ends too. */
+static struct cst_task *end_one(struct cst_engine *engine,
+                                struct cst_task *task)
+{
+    struct cst_task *parent = task->parent;
+    uint64_t generation =
+        atomic_load_explicit(&task->generation, memory_order_relaxed);
+
+    leave_places(engine, task);
+    if (task->flags & CST_TASK_DELETES)
+        forget_deleted(engine, task);
+    if (task->group)
+        atomic_fetch_add_explicit(&task->group->finished, 1,
+                                  memory_order_release);
+    count_end(engine, task);
+    /* Signals and the like are no one's children; folds are. */
+    if (!(task->flags & CST_TASK_INTERNAL) || task->kind)
+        add(&parent->children_finished);
+    else
+        parent = NULL;
+    atomic_store_explicit(&task->generation,
+                          (generation | CST_TASK_END_MASK) + 1 + end_of(task),
+                          memory_order_release);
+    cst_pool_free(engine, task);
+    if (!parent || parent->state != CST_TASK_RETURNED ||
+        atomic_load_explicit(&parent->children_finished, memory_order_relaxed) <
+            parent->children_submitted + parent->folds_submitted)
+        return NULL;
+    return parent;
+}
+
+void cst_engine_complete(struct cst_engine *engine, struct cst_task *task)
+{
+    while (task) {
+        if (task->children_submitted > 0)
+            cst_data_drop_domain(engine->data, task->id);
+        task = end_one(engine, task);
+    }
+}
+
+/* What the failure of a body means for others. */
+static void judge(struct cst_engine *engine, struct cst_task *task)
+{
+    if (task->flags & CST_TASK_CANCELLED) {
+        task->flags |= CST_TASK_POISONS;
+        return;
+    }
+    if (!(task->flags & CST_TASK_FAILED))
+        return;
+    switch (task->kind->on_failure) {
+    case CASTELL_IGNORE:
+        break;
+    case CASTELL_FAIL:
+        cst_engine_fail(engine, CASTELL_ERR_TASK_FAILED, NULL);
+        task->flags |= CST_TASK_POISONS;
+        break;
+    case CASTELL_CANCEL_SUCCESSORS:
+        task->flags |= CST_TASK_POISONS;
+        break;
+    }
+}
+
+void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task)
+{
+    if (task->flags & (CST_TASK_CANCELLED | CST_TASK_FAILED))
+        judge(engine, task);
+    if (task->chosen)
+        cst_kind_measured(task->kind, task->choice, task->extra->size,
+                          task->extra->duration_ns, task->extra->cost);
+    if (task->flags & CST_TASK_ADMITTED)
+        cst_engine_unadmit(engine, task);
+    task->state = CST_TASK_RETURNED;
+    if (task->children_submitted > 0) {
+        if (!cst_engine_close_all(engine, task))
+            cst_engine_fail(engine, CASTELL_ERR_NO_MEMORY,
+                            "no memory to end a reduction");
+        if (atomic_load_explicit(&task->children_finished,
+                                 memory_order_relaxed) <
+            task->children_submitted + task->folds_submitted)
+            return;
+    }
+    cst_engine_complete(engine, task);
+}
+
+void cst_engine_settle(struct cst_engine *engine)
+{
+    struct cst_task *task;
+
+    while ((task = cst_task_list_take(&engine->woken)))
+        cst_engine_make_ready(engine, task);
+}

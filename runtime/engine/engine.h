@@ -1,0 +1,186 @@
+/*
+ * engine.h - the one mind of a run: what is submitted, waits, runs and ends.
+ *
+ * Layer: engine.
+ *
+ * The engine's state (graph, data, ready queue, resources) belongs to whoever
+ * holds the baton. A thread with news (a task submitted, a task done) puts it
+ * on its desk and tries to take the baton; whoever has it reads every desk,
+ * decides, and puts ready tasks on the desks of the executors. Nobody waits for
+ * the baton: who does not get it leaves the news to who has it, and whoever
+ * drops it looks for news once more.
+ *
+ * So there is no scheduler thread, and an executor that ends a task normally
+ * finds the next one in the same step.
+ */
+#ifndef CST_ENGINE_ENGINE_H
+#define CST_ENGINE_ENGINE_H
+
+#include "castell.h"
+#include "desk/desk.h"
+#include "graph/task.h"
+#include "sched/kind.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cst_engine;
+struct cst_reduction;
+
+enum {
+    CST_PORTS_MAX = 512, /* threads that submit or run tasks */
+    CST_SIZES_MAX = 50,  /* classes of task memory, see pool.c */
+};
+
+/* What an executor must know of a reduction access. */
+struct cst_leaf {
+    const struct castell_reduction *operation;
+    struct cst_reduction *reduction; /* set by the engine */
+    uint32_t leaf;                   /* number in the fixed tree */
+};
+
+/*
+ * Several cores for one task: the executors of `count` desks from `first` come
+ * together; all but the leader's sleep until it has run the task.
+ */
+struct cst_claim {
+    uint32_t first;
+    uint32_t count;
+    uint32_t leader; /* desk */
+    struct cst_task *task;
+    _Atomic(uint32_t) arrived;
+};
+
+/* What few tasks have. */
+struct cst_task_extra {
+    uint64_t deadline_ns;                 /* absolute; UINT64_MAX: none */
+    struct castell_constraint constraint; /* in force, for the chosen body */
+    bool has_constraint;                  /* of its own, for every body */
+    double cost;
+    enum castell_status *outcome; /* SIGNAL: where to say how it went */
+    uint64_t duration_ns;         /* of the last attempt, when measured */
+    uint64_t size;                /* bytes that it accesses */
+    uint32_t bypassed;            /* times that a later task was admitted */
+    struct cst_claim claim;
+    struct cst_leaf leaves[]; /* REDUCES: one an access */
+};
+
+/* Free task memory of one thread. */
+struct cst_cache {
+    struct cst_task *free[CST_SIZES_MAX];
+    _Atomic(uint64_t) allocated; /* bytes, in all */
+};
+
+/* A thread's connection to the engine. */
+struct cst_port {
+    struct cst_desk desk;
+    struct cst_cache cache;
+    uint64_t ids;       /* given to tasks */
+    _Atomic(bool) used; /* by a thread that lives */
+};
+
+struct cst_group {
+    struct cst_group *next;  /* in the registry */
+    struct cst_group *older; /* the same name, cancelled */
+    _Atomic(bool) cancelled;
+    _Atomic(uint64_t) submitted;
+    _Atomic(uint64_t) finished;
+    char name[CASTELL_NAME_SIZE_MAX];
+};
+
+struct cst_engine_options {
+    const struct cst_limits *limits; /* kept */
+    uint64_t tasks_max;
+    uint64_t tasks_memory;
+    const char *graph; /* path of a DOT file, or NULL */
+    bool traced;
+};
+
+CASTELL_MUST_CHECK enum castell_status
+cst_engine_create(const struct cst_engine_options *options,
+                  struct cst_engine **ret_engine);
+void cst_engine_destroy(struct cst_engine *engine);
+
+/* Make a port for a thread; freed with the engine. Any thread. */
+CASTELL_MUST_CHECK enum castell_status
+cst_engine_port(struct cst_engine *engine, struct cst_port **ret_port);
+
+struct cst_port *cst_engine_port_at(struct cst_engine *engine, uint32_t index);
+uint32_t cst_engine_ports_count(struct cst_engine *engine);
+struct cst_kinds *cst_engine_kinds(struct cst_engine *engine);
+const struct cst_limits *cst_engine_limits(struct cst_engine *engine);
+
+/* The task that stands for main(): the parent of what the program submits. */
+struct cst_task *cst_engine_root(struct cst_engine *engine);
+
+/*
+ * Memory for a task, all zero but for what only grows; or NULL. By the port's
+ * own thread. leaves < 0: without extra.
+ */
+struct cst_task *cst_engine_task_new(struct cst_engine *engine,
+                                     struct cst_port *port,
+                                     uint32_t accesses_count,
+                                     size_t argument_size, int64_t leaves);
+
+/* Give back a task that was never submitted. */
+void cst_engine_task_discard(struct cst_engine *engine, struct cst_port *port,
+                             struct cst_task *task);
+
+/*
+ * Say something from the port's thread, and try the baton when that is worth
+ * it: somebody is idle, the thread has nothing else to do, or much has been
+ * said since the last try.
+ */
+void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
+                     enum cst_news what, struct cst_task *task);
+
+/* Try the baton, and if it is free deal with all news. */
+void cst_engine_poke(struct cst_engine *engine, struct cst_port *port);
+
+/* Is there news that nobody has dealt with? */
+bool cst_engine_has_news(struct cst_engine *engine);
+
+/* An executor begins (+1) or ends (-1) looking for work, or sleeping. */
+void cst_engine_count_idle(struct cst_engine *engine, int change);
+void cst_engine_count_asleep(struct cst_engine *engine, int change);
+
+/* Take a task from somebody else's desk, or NULL. */
+struct cst_task *cst_engine_steal(struct cst_engine *engine,
+                                  struct cst_port *thief);
+
+/* Has the run failed? Then the status, and the text in `ret_text`. */
+enum castell_status cst_engine_status(struct cst_engine *engine,
+                                      const char **ret_text);
+
+/* End the run: no further task starts. The first call's text is kept. */
+void cst_engine_fail(struct cst_engine *engine, enum castell_status status,
+                     const char *text);
+
+/* A task's failure counts; all from the thread that ran it. */
+void cst_engine_count_retry(struct cst_engine *engine);
+
+void cst_engine_counters(struct cst_engine *engine,
+                         struct castell_counters *ret_counters);
+
+/* Tasks submitted by the program itself, so far. */
+uint64_t cst_engine_submitted(struct cst_engine *engine);
+
+/* May the program go on submitting? To be asked before each submission. */
+bool cst_engine_has_room(struct cst_engine *engine, struct cst_port *port);
+
+/* A group by name, made where there is none and `make`; NULL without. */
+struct cst_group *cst_engine_group(struct cst_engine *engine, const char *name,
+                                   bool make);
+void cst_engine_group_cancel(struct cst_engine *engine,
+                             struct cst_group *group);
+
+/* Is the body of a task, which an executor has taken, not to run? */
+static inline bool cst_task_is_off(const struct cst_task *task)
+{
+    return (task->flags & CST_TASK_CANCELLED) ||
+           (task->group && atomic_load_explicit(&task->group->cancelled,
+                                                memory_order_relaxed));
+}
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * engine_internal.h - the engine's state, for its own files.
+ */
+#ifndef CST_ENGINE_ENGINE_INTERNAL_H
+#define CST_ENGINE_ENGINE_INTERNAL_H
+
+#include "base/lock.h"
+#include "data/data.h"
+#include "engine/engine.h"
+#include "sched/ready.h"
+
+enum { FAIL_TEXT_SIZE = 512 };
+
+struct chunk; /* pool.c */
+
+/* A reduction whose end is not yet known: more tasks may join it. */
+struct open_reduction {
+    struct open_reduction *next;
+    uint32_t number; /* what its places have in place.reduction */
+    struct cst_task *parent;
+    struct cst_region region;
+    const struct castell_reduction *operation;
+    struct cst_reduction *reduction;
+    uint32_t leaves;
+    struct cst_task *holder; /* keeps its places in the reduction's epoch */
+};
+
+struct cst_engine {
+    _Alignas(CST_LINE) _Atomic(uint32_t) baton;
+    _Alignas(CST_LINE) _Atomic(int32_t) idle; /* looking for work or asleep */
+    _Atomic(int32_t) asleep;
+    _Atomic(enum castell_status) status;
+    _Alignas(CST_LINE) _Atomic(struct cst_task *) returned[CST_SIZES_MAX];
+
+    /* Immutable. */
+    _Alignas(CST_LINE) const struct cst_limits *limits;
+    uint64_t tasks_max;
+    uint64_t tasks_memory;
+    struct cst_kinds *kinds;
+
+    /* Guarded by ports_lock; ports_count is read without it. */
+    struct cst_lock ports_lock;
+    struct cst_port *ports[CST_PORTS_MAX];
+    _Atomic(uint32_t) ports_count;
+    struct chunk *chunks;
+    _Atomic(uint64_t) chunks_size;
+    char fail_text[FAIL_TEXT_SIZE];
+    _Atomic(uint64_t) retried;
+
+    /* Guarded by groups_lock. */
+    struct cst_lock groups_lock;
+    struct cst_group *groups;
+
+    /* Owner: the baton's holder. */
+    _Alignas(CST_LINE) struct cst_data *data;
+    struct cst_ready ready;
+    struct cst_task_list woken;       /* wait for nothing any more */
+    struct cst_task_list constrained; /* wait for resources, in order */
+    uint64_t memory_free;
+    uint64_t storage_free;
+    bool poisoned_once; /* some place is or was */
+    struct open_reduction *reductions;
+    uint32_t reductions_count; /* ever opened */
+    uint64_t freed_classes;    /* a bit for each below that is not empty */
+    struct cst_task *freed[CST_SIZES_MAX];
+    struct cst_task *freed_last[CST_SIZES_MAX];
+    _Atomic(uint64_t) freed_size; /* bytes, in all */
+    uint64_t internal_ids;
+    _Atomic(uint64_t) finished;
+    _Atomic(uint64_t) failed;
+    _Atomic(uint64_t) cancelled;
+    struct cst_port internal; /* the engine's own cache of task memory */
+    struct cst_kind fold_kind;
+    struct cst_task root;
+};
+
+/* pool.c */
+void cst_pool_free(struct cst_engine *engine, struct cst_task *task);
+void cst_pool_publish(struct cst_engine *engine);
+void cst_pool_release(struct cst_engine *engine);
+
+/* submit.c: the next news of a port is a task that was submitted. */
+void cst_engine_submitted_news(struct cst_engine *engine,
+                               struct cst_task *task);
+/* Join the places of one access; false: no memory. */
+bool cst_engine_join(struct cst_engine *engine, struct cst_task *task,
+                     struct cst_access *access);
+/* The same when a reduction may be open there; `number` is not closed. */
+bool cst_engine_join_slowly(struct cst_engine *engine, struct cst_task *task,
+                            struct cst_access *access,
+                            const struct cst_region *region, uint32_t number);
+void cst_access_region(const struct cst_access *access,
+                       struct cst_region *ret_region);
+
+/* done.c */
+void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_complete(struct cst_engine *engine, struct cst_task *task);
+/* Deal with all woken tasks. */
+void cst_engine_settle(struct cst_engine *engine);
+
+/* reduce.c */
+void cst_engine_init_folds(struct cst_engine *engine);
+bool cst_engine_join_reduction(struct cst_engine *engine, struct cst_task *task,
+                               struct cst_access *access);
+/* Close the reduction of that number, which has an end now; false: no memory */
+bool cst_engine_close(struct cst_engine *engine, uint32_t number);
+/* Close all that the children of a task have opened. */
+bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent);
+
+/* dispatch.c */
+void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured);
+/* Give back what an admitted task holds; want it again. */
+void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_readmit(struct cst_engine *engine, struct cst_task *task);
+
+/* group.c */
+void cst_groups_release(struct cst_engine *engine);
+
+static inline uint64_t cst_task_domain(const struct cst_task *task)
+{
+    return task->parent->depth == 0 ? 0 : task->parent->id;
+}
+
+#endif

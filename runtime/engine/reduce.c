@@ -1,0 +1,210 @@
+/*
+ * Reductions. Tasks that reduce the same region, one after another, are leaves
+ * of one tree. It ends when something else names the region, or at a wait:
+ * then a task of the engine's own folds the tree into the region. Until then a
+ * holder, a task that never runs, keeps the places in the reduction's epoch, so
+ * that where the tree ends never depends on how fast its leaves are.
+ */
+#include "base/fail.h"
+#include "device/reduction.h"
+#include "engine/engine_internal.h"
+
+#include <stdlib.h>
+
+static struct open_reduction *find_open(struct cst_engine *engine,
+                                        uint32_t number)
+{
+    struct open_reduction *open = engine->reductions;
+
+    while (open && open->number != number)
+        open = open->next;
+    CST_ASSERT(open);
+    return open;
+}
+
+/* A task of the engine's own, with one access. */
+static struct cst_task *own_task(struct cst_engine *engine,
+                                 struct cst_task *parent,
+                                 const struct cst_region *region,
+                                 enum cst_epoch epoch, size_t argument_size)
+{
+    struct cst_task *task =
+        cst_engine_task_new(engine, &engine->internal, 1, argument_size, -1);
+    struct cst_access *access;
+
+    if (!task)
+        return NULL;
+    access = cst_task_accesses(task);
+    task->flags = CST_TASK_INTERNAL;
+    task->state = CST_TASK_WAITING;
+    task->parent = parent;
+    task->depth = (uint16_t)(parent->depth + 1);
+    task->id = ++engine->internal_ids | UINT64_C(1) << 63;
+    access->base = (void *)region->base; /* NOLINT(performance-no-int-to-ptr) */
+    access->size = region->size;
+    access->pitch = region->pitch;
+    access->hold.user = (uint32_t)region->rows;
+    access->hold.epoch = (uint8_t)epoch;
+    access->hold.mode = CASTELL_INOUT;
+    access->hold.reads = true;
+    access->hold.writes = true;
+    return task;
+}
+
+static void mark_places(struct cst_engine *engine, const struct cst_task *task,
+                        const struct cst_region *region, uint32_t number)
+{
+    struct cst_fragment *const *fragments;
+    size_t count;
+    enum castell_status status = cst_data_resolve(
+        engine->data, cst_task_domain(task), region, &fragments, &count);
+
+    CST_ASSERT(status == CASTELL_OK); /* known and tiled: nothing to make */
+    for (size_t i = 0; i < count; i++)
+        fragments[i]->place.reduction = number;
+}
+
+static struct open_reduction *
+open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
+         const struct cst_region *region,
+         const struct castell_reduction *operation)
+{
+    struct open_reduction *open;
+
+    open = calloc(1, sizeof(*open));
+    if (!open)
+        return NULL;
+    if (cst_reduction_create(
+            &(struct cst_rows){cst_task_accesses(task)[access].base,
+                               region->size, region->rows, region->pitch},
+            operation, &open->reduction) != CASTELL_OK)
+        goto fail;
+    open->holder =
+        own_task(engine, task->parent, region, CST_EPOCH_REDUCTION, 0);
+    if (!open->holder)
+        goto fail_reduction;
+    if (!cst_engine_join_slowly(engine, open->holder,
+                                cst_task_accesses(open->holder), region, 0))
+        goto fail_reduction; /* the holder joined nothing; its block stays */
+    open->number = ++engine->reductions_count;
+    open->parent = task->parent;
+    open->region = *region;
+    open->operation = operation;
+    open->next = engine->reductions;
+    engine->reductions = open;
+    mark_places(engine, task, region, open->number);
+    return open;
+
+fail_reduction:
+    cst_reduction_destroy(open->reduction);
+fail:
+    free(open);
+    return NULL;
+}
+
+static bool same_region(const struct cst_region *a, const struct cst_region *b)
+{
+    return a->base == b->base && a->size == b->size && a->rows == b->rows &&
+           a->pitch == b->pitch;
+}
+
+bool cst_engine_join_reduction(struct cst_engine *engine, struct cst_task *task,
+                               struct cst_access *access)
+{
+    uint32_t index = (uint32_t)(access - cst_task_accesses(task));
+    struct cst_leaf *leaf = &task->extra->leaves[index];
+    struct cst_fragment *const *fragments;
+    struct open_reduction *open = NULL;
+    struct cst_region region;
+    size_t count;
+
+    cst_access_region(access, &region);
+    if (cst_data_resolve(engine->data, cst_task_domain(task), &region,
+                         &fragments, &count) != CASTELL_OK)
+        return false;
+    if (fragments[0]->place.reduction != 0) {
+        open = find_open(engine, fragments[0]->place.reduction);
+        if (!same_region(&open->region, &region) ||
+            open->operation != leaf->operation || open->parent != task->parent)
+            open = NULL;
+    }
+    if (!open)
+        open = open_new(engine, task, index, &region, leaf->operation);
+    if (!open ||
+        !cst_engine_join_slowly(engine, task, access, &region, open->number))
+        return false;
+    leaf->reduction = open->reduction;
+    leaf->leaf = open->leaves++;
+    return true;
+}
+
+/* The body of the task that ends a reduction. */
+struct fold {
+    struct cst_reduction *reduction;
+    uint32_t leaves;
+};
+
+static int fold_body(void *const *buffers, const void *argument)
+{
+    const struct fold *fold = argument;
+
+    (void)buffers;
+    cst_reduction_finish(fold->reduction, fold->leaves);
+    cst_reduction_destroy(fold->reduction);
+    return 0;
+}
+
+bool cst_engine_close(struct cst_engine *engine, uint32_t number)
+{
+    struct open_reduction **link = &engine->reductions;
+    struct open_reduction *open = find_open(engine, number);
+    struct cst_task *fold = own_task(engine, open->parent, &open->region,
+                                     CST_EPOCH_WRITE, sizeof(struct fold));
+    bool joined;
+
+    if (!fold)
+        return false;
+    while (*link != open)
+        link = &(*link)->next;
+    *link = open->next;
+    mark_places(engine, fold, &open->region, 0);
+
+    fold->kind = &engine->fold_kind;
+    *(struct fold *)cst_task_argument(fold) =
+        (struct fold){open->reduction, open->leaves};
+    joined = cst_engine_join(engine, fold, cst_task_accesses(fold));
+    if (joined) {
+        open->parent->folds_submitted++;
+        if (fold->waits_for == 0)
+            cst_task_list_append(&engine->woken, fold);
+    }
+    /* The leaves that have not ended still hold the places. */
+    open->holder->flags |= CST_TASK_CANCELLED;
+    if (open->holder->waits_for == 0)
+        cst_task_list_append(&engine->woken, open->holder);
+    free(open);
+    return joined;
+}
+
+bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent)
+{
+    struct open_reduction *open = engine->reductions;
+
+    while (open) {
+        uint32_t number = open->number;
+        bool mine = open->parent == parent;
+
+        open = open->next;
+        if (mine && !cst_engine_close(engine, number))
+            return false;
+    }
+    return true;
+}
+
+void cst_engine_init_folds(struct cst_engine *engine)
+{
+    engine->fold_kind.name = engine->fold_kind.label = "fold";
+    engine->fold_kind.simple = true;
+    engine->fold_kind.choices[0].body = fold_body;
+    engine->fold_kind.choices_count = 1;
+}

@@ -1,0 +1,244 @@
+#include "sched/kind.h"
+
+#include "base/fail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An implementation whose kind is not known yet. */
+struct pending {
+    struct pending *next;
+    const char *kind_name;
+    const struct castell_implementation *implementation;
+};
+
+/* One public struct that points to a kind, to be forgotten at the end. */
+struct knower {
+    struct knower *next;
+    struct castell_kind *public_kind;
+};
+
+struct cst_kinds {
+    struct cst_lock lock;
+    const struct cst_limits *limits;
+    struct cst_kind *first;
+    struct cst_kind *last;
+    struct knower *knowers;
+    uint32_t count;
+};
+
+/* Registered before castell_start(), by constructors mostly; never freed, for
+   every start needs them. Guarded by pending_lock. */
+static struct pending *pendings;
+static pthread_mutex_t pending_lock = PTHREAD_MUTEX_INITIALIZER;
+
+enum castell_status cst_kinds_create(const struct cst_limits *limits,
+                                     struct cst_kinds **ret_kinds)
+{
+    struct cst_kinds *kinds = calloc(1, sizeof(*kinds));
+
+    if (!kinds)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kinds");
+    cst_lock_init(&kinds->lock, CST_RANK_KINDS, "task kinds");
+    kinds->limits = limits;
+    *ret_kinds = kinds;
+    return CASTELL_OK;
+}
+
+static void kind_free(struct cst_kind *kind)
+{
+    for (uint32_t i = 0; i < CST_CHOICES_MAX; i++)
+        free(kind->choices[i].measures);
+    free(kind);
+}
+
+void cst_kinds_destroy(struct cst_kinds *kinds)
+{
+    if (!kinds)
+        return;
+    while (kinds->knowers) {
+        struct knower *knower = kinds->knowers;
+
+        kinds->knowers = knower->next;
+        __atomic_store_n(&knower->public_kind->known, NULL, __ATOMIC_RELEASE);
+        free(knower);
+    }
+    while (kinds->first) {
+        struct cst_kind *kind = kinds->first;
+
+        kinds->first = kind->next;
+        kind_free(kind);
+    }
+    cst_lock_release(&kinds->lock);
+    free(kinds);
+}
+
+/* Add a body; measures are made when there is something to choose from. */
+static enum castell_status
+add_choice(struct cst_kinds *kinds, struct cst_kind *kind, const char *name,
+           castell_body *body, const struct castell_constraint *constraint)
+{
+    uint32_t count = atomic_load(&kind->choices_count);
+    struct cst_choice *choice = &kind->choices[count];
+
+    if (count == CST_CHOICES_MAX)
+        return cst_fail(CASTELL_ERR_LIMIT,
+                        "task %s has more than %d implementations", kind->name,
+                        CST_CHOICES_MAX);
+    choice->measures = calloc(CST_SIZE_CLASSES, sizeof(*choice->measures));
+    if (!choice->measures)
+        return cst_fail(CASTELL_ERR_NO_MEMORY,
+                        "no memory for implementation %s", name);
+    choice->name = name;
+    choice->body = body;
+    choice->constraint = *constraint;
+    choice->possible = cst_constraint_check(kinds->limits, constraint,
+                                            kind->label, NULL) == CASTELL_OK;
+    if (choice->constraint.cores == 0)
+        choice->constraint.cores = 1;
+    kind->simple = count == 0 && choice->possible && !kind->careful &&
+                   !cst_constraint_counts(&choice->constraint);
+    atomic_store(&kind->choices_count, count + 1);
+    return CASTELL_OK;
+}
+
+static struct cst_kind *find_locked(struct cst_kinds *kinds, const char *name)
+{
+    for (struct cst_kind *kind = kinds->first; kind; kind = kind->next)
+        if (strcmp(kind->name, name) == 0)
+            return kind;
+    return NULL;
+}
+
+static enum castell_status add_pending(struct cst_kinds *kinds,
+                                       struct cst_kind *kind)
+{
+    enum castell_status status = CASTELL_OK;
+
+    (void)pthread_mutex_lock(&pending_lock);
+    for (struct pending *pending = pendings; pending && status == CASTELL_OK;
+         pending = pending->next)
+        if (strcmp(pending->kind_name, kind->name) == 0)
+            status = add_choice(kinds, kind, pending->implementation->name,
+                                pending->implementation->body,
+                                &pending->implementation->constraint);
+    (void)pthread_mutex_unlock(&pending_lock);
+    return status;
+}
+
+static enum castell_status make_locked(struct cst_kinds *kinds,
+                                       const struct castell_kind *public_kind,
+                                       struct cst_kind **ret_kind)
+{
+    struct cst_kind *kind = calloc(1, sizeof(*kind));
+    enum castell_status status = CASTELL_OK;
+
+    if (!kind)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kind %s",
+                        public_kind->name);
+    kind->name = public_kind->name;
+    kind->label = public_kind->label ? public_kind->label : public_kind->name;
+    kind->where = public_kind->where;
+    kind->flags = public_kind->flags;
+    kind->on_failure = public_kind->on_failure;
+    kind->retries = public_kind->retries;
+    kind->timeout_ns = public_kind->timeout_ns;
+    if (kind->timeout_ns > 0)
+        kind->flags |= CASTELL_ISOLATED;
+    kind->careful = kind->retries > 0 || (kind->flags & CASTELL_ISOLATED);
+    kind->id = kinds->count;
+    if (public_kind->body)
+        status = add_choice(kinds, kind, public_kind->name, public_kind->body,
+                            &public_kind->constraint);
+    if (status == CASTELL_OK)
+        status = add_pending(kinds, kind);
+    if (status == CASTELL_OK && kind->choices_count == 0)
+        status =
+            cst_fail(CASTELL_ERR_INVALID,
+                     "task %s has no body and no implementation", kind->label);
+    if (status != CASTELL_OK) {
+        kind_free(kind);
+        return status;
+    }
+    if (kinds->last)
+        kinds->last->next = kind;
+    else
+        kinds->first = kind;
+    kinds->last = kind;
+    kinds->count++;
+    *ret_kind = kind;
+    return CASTELL_OK;
+}
+
+enum castell_status cst_kinds_know(struct cst_kinds *kinds,
+                                   struct castell_kind *public_kind,
+                                   struct cst_kind **ret_kind)
+{
+    struct knower *knower = malloc(sizeof(*knower));
+    enum castell_status status = CASTELL_OK;
+    struct cst_kind *kind;
+
+    if (!knower)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kind %s",
+                        public_kind->name);
+    cst_lock_take(&kinds->lock);
+    kind = find_locked(kinds, public_kind->name);
+    if (!kind)
+        status = make_locked(kinds, public_kind, &kind);
+    if (status == CASTELL_OK) {
+        knower->public_kind = public_kind;
+        knower->next = kinds->knowers;
+        kinds->knowers = knower;
+        __atomic_store_n(&public_kind->known, kind, __ATOMIC_RELEASE);
+        *ret_kind = kind;
+    }
+    cst_lock_drop(&kinds->lock);
+    if (status != CASTELL_OK)
+        free(knower);
+    return status;
+}
+
+enum castell_status
+cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
+                    const struct castell_implementation *implementation)
+{
+    struct pending *pending = malloc(sizeof(*pending));
+    enum castell_status status = CASTELL_OK;
+    struct cst_kind *kind;
+
+    if (!pending)
+        return cst_fail(CASTELL_ERR_NO_MEMORY,
+                        "no memory for an implementation of %s", kind_name);
+    if (kinds) {
+        cst_lock_take(&kinds->lock);
+        kind = find_locked(kinds, kind_name);
+        if (kind)
+            status =
+                add_choice(kinds, kind, implementation->name,
+                           implementation->body, &implementation->constraint);
+        cst_lock_drop(&kinds->lock);
+    }
+    if (status != CASTELL_OK) {
+        free(pending);
+        return status;
+    }
+    pending->kind_name = kind_name;
+    pending->implementation = implementation;
+    (void)pthread_mutex_lock(&pending_lock);
+    pending->next = pendings;
+    pendings = pending;
+    (void)pthread_mutex_unlock(&pending_lock);
+    return CASTELL_OK;
+}
+
+const struct cst_kind *cst_kinds_at(struct cst_kinds *kinds, uint32_t id)
+{
+    const struct cst_kind *kind;
+
+    cst_lock_take(&kinds->lock);
+    kind = kinds->first;
+    while (kind && kind->id != id)
+        kind = kind->next;
+    cst_lock_drop(&kinds->lock);
+    return kind;
+}

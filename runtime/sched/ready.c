@@ -1,0 +1,92 @@
+#include "sched/ready.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAP_FIRST = 256 };
+
+void cst_ready_init(struct cst_ready *ready)
+{
+    memset(ready, 0, sizeof(*ready));
+}
+
+void cst_ready_release(struct cst_ready *ready)
+{
+    free(ready->heap);
+}
+
+static bool goes_before(const struct cst_ready_entry *a,
+                        const struct cst_ready_entry *b)
+{
+    if (a->deadline_ns != b->deadline_ns)
+        return a->deadline_ns < b->deadline_ns;
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    return a->order < b->order;
+}
+
+static bool grow(struct cst_ready *ready)
+{
+    size_t max = ready->heap_max ? ready->heap_max * 2 : HEAP_FIRST;
+    struct cst_ready_entry *heap =
+        realloc(ready->heap, max * sizeof(*ready->heap));
+
+    if (!heap)
+        return false;
+    ready->heap = heap;
+    ready->heap_max = max;
+    return true;
+}
+
+void cst_ready_add_ordered(struct cst_ready *ready, struct cst_task *task,
+                           uint64_t deadline_ns)
+{
+    struct cst_ready_entry entry = {deadline_ns, task->priority, ready->order++,
+                                    task};
+    size_t at;
+
+    if (ready->heap_count == ready->heap_max && !grow(ready)) {
+        cst_ready_add_plain(ready, task);
+        return;
+    }
+    at = ready->heap_count++;
+    while (at > 0 && goes_before(&entry, &ready->heap[(at - 1) / 2])) {
+        ready->heap[at] = ready->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    ready->heap[at] = entry;
+}
+
+static struct cst_task *take_top(struct cst_ready *ready)
+{
+    struct cst_task *task = ready->heap[0].task;
+    struct cst_ready_entry last = ready->heap[--ready->heap_count];
+    size_t at = 0;
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child >= ready->heap_count)
+            break;
+        if (child + 1 < ready->heap_count &&
+            goes_before(&ready->heap[child + 1], &ready->heap[child]))
+            child++;
+        if (!goes_before(&ready->heap[child], &last))
+            break;
+        ready->heap[at] = ready->heap[child];
+        at = child;
+    }
+    ready->heap[at] = last;
+    return task;
+}
+
+struct cst_task *cst_ready_take(struct cst_ready *ready)
+{
+    if (ready->heap_count > 0 &&
+        (!ready->plain.first || ready->heap[0].deadline_ns != UINT64_MAX ||
+         ready->heap[0].priority > 0))
+        return take_top(ready);
+    if (ready->plain.first)
+        ready->plain_count--;
+    return cst_task_list_take(&ready->plain);
+}

@@ -1,0 +1,351 @@
+/*
+ * Run the body of a task: the buffers it gets, its attempts, what becomes of
+ * failures.
+ */
+#include "base/clock.h"
+#include "base/fail.h"
+#include "device/child.h"
+#include "device/reduction.h"
+#include "device/save.h"
+#include "worker/worker_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFERS_HERE = 16, TEXT_SIZE = 384 };
+
+/* ---- What to say of a failure ------------------------------------------- */
+
+static const char *where_of(const struct cst_task *task)
+{
+    return task->where ? task->where : task->kind->where;
+}
+
+static const char *consequence(const struct cst_kind *kind)
+{
+    switch (kind->on_failure) {
+    case CASTELL_IGNORE:
+        return "ignored";
+    case CASTELL_CANCEL_SUCCESSORS:
+        return "what depends on it is cancelled";
+    case CASTELL_FAIL:
+        break;
+    }
+    return "the run ends";
+}
+
+/* The task has failed for good: say so, and keep it for main(). */
+static void report(struct cst_self *self, struct cst_task *task,
+                   const char *how)
+{
+    const char *where = where_of(task);
+    char text[TEXT_SIZE];
+
+    (void)snprintf(text, sizeof(text), "task %s%s%s%s failed: %s%s",
+                   task->kind->label, where ? " (" : "", where ? where : "",
+                   where ? ")" : "", how,
+                   task->attempt > 1 ? ", in each of its attempts" : "");
+    (void)fprintf(stderr, "castell: %s; %s\n", text, consequence(task->kind));
+    if (task->kind->on_failure == CASTELL_FAIL)
+        cst_engine_fail(self->worker->engine, CASTELL_OK, text);
+    task->flags |= CST_TASK_FAILED;
+}
+
+/* ---- One attempt -------------------------------------------------------- */
+
+static size_t written_rows(struct cst_task *task, struct cst_rows *rows,
+                           bool only_read)
+{
+    struct cst_access *accesses = cst_task_accesses(task);
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        const struct cst_hold *hold = &accesses[i].hold;
+
+        if (!hold->writes || hold->epoch == CST_EPOCH_REDUCTION ||
+            (only_read && !hold->reads) || accesses[i].size == 0)
+            continue;
+        rows[count++] = (struct cst_rows){accesses[i].base, accesses[i].size,
+                                          hold->user, accesses[i].pitch};
+    }
+    return count;
+}
+
+struct attempt {
+    struct cst_self *self;
+    struct cst_task *task;
+    void **buffers;
+    struct cst_rows *rows; /* accesses_count + reductions of them */
+    char how[TEXT_SIZE];   /* it failed */
+};
+
+static bool run_here(struct attempt *attempt)
+{
+    struct cst_self *self = attempt->self;
+    struct cst_task *task = attempt->task;
+    void *outer = self->escape;
+    struct cst_escape escape;
+    int result;
+
+    self->escape = &escape;
+    if (setjmp(escape.point) == 0) {
+        result = task->kind->choices[task->choice].body(
+            attempt->buffers, cst_task_argument(task));
+        if (result != 0)
+            (void)snprintf(attempt->how, sizeof(attempt->how),
+                           "its body returned %d", result);
+    } else {
+        result = -1;
+        (void)snprintf(attempt->how, sizeof(attempt->how),
+                       "its body called exit(%d)", escape.exit_status);
+    }
+    self->escape = outer;
+    self->task = task;
+    return result == 0;
+}
+
+static bool run_in_child(struct attempt *attempt)
+{
+    struct cst_task *task = attempt->task;
+    const struct cst_kind *kind = task->kind;
+    struct cst_child_request request = {
+        .body = kind->choices[task->choice].body,
+        .buffers = attempt->buffers,
+        .buffers_count = task->accesses_count,
+        .argument = cst_task_argument(task),
+        .written = attempt->rows,
+        .written_count = written_rows(task, attempt->rows, false),
+        .timeout_ns = kind->timeout_ns,
+        .cores = castell_task_cores(),
+        .label = kind->label,
+    };
+    struct cst_child_result result;
+    char *how = attempt->how;
+
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        const struct cst_access *access = &cst_task_accesses(task)[i];
+
+        if (access->hold.epoch == CST_EPOCH_REDUCTION)
+            attempt->rows[request.written_count++] =
+                (struct cst_rows){attempt->buffers[i], access->size,
+                                  access->hold.user, access->pitch};
+    }
+    cst_child_run(&request, &result);
+    switch (result.outcome) {
+    case CST_CHILD_RETURNED:
+        if (result.number == 0)
+            return true;
+        (void)snprintf(how, TEXT_SIZE, "its body returned %d", result.number);
+        break;
+    case CST_CHILD_SIGNAL:
+        (void)snprintf(how, TEXT_SIZE, "signal %d (%s) ended it", result.number,
+                       sigdescr_np(result.number));
+        break;
+    case CST_CHILD_EXITED:
+        (void)snprintf(how, TEXT_SIZE, "its body called exit(%d)",
+                       result.number);
+        break;
+    case CST_CHILD_TIMED_OUT:
+        (void)snprintf(how, TEXT_SIZE,
+                       "it took longer than its timeout of %g ms",
+                       (double)kind->timeout_ns / 1e6);
+        break;
+    case CST_CHILD_NOT_STARTED:
+        (void)snprintf(how, TEXT_SIZE, "it could not be started: %.300s",
+                       castell_error_text());
+        break;
+    }
+    return false;
+}
+
+/* ---- Private copies ----------------------------------------------------- */
+
+static bool begin_leaves(struct attempt *attempt)
+{
+    struct cst_task *task = attempt->task;
+
+    for (uint32_t i = 0; i < task->accesses_count; i++)
+        if (cst_task_accesses(task)[i].hold.epoch == CST_EPOCH_REDUCTION &&
+            cst_reduction_begin(task->extra->leaves[i].reduction,
+                                &attempt->buffers[i]) != CASTELL_OK) {
+            (void)snprintf(attempt->how, sizeof(attempt->how),
+                           "no memory for its private copy");
+            attempt->buffers[i] = NULL;
+            return false;
+        }
+    return true;
+}
+
+static void end_leaves(struct attempt *attempt, bool good)
+{
+    struct cst_task *task = attempt->task;
+
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        struct cst_leaf *leaf = &task->extra->leaves[i];
+
+        if (cst_task_accesses(task)[i].hold.epoch != CST_EPOCH_REDUCTION ||
+            !attempt->buffers[i])
+            continue;
+        if (good)
+            cst_reduction_end(leaf->reduction, leaf->leaf, attempt->buffers[i]);
+        else
+            cst_reduction_drop(leaf->reduction, attempt->buffers[i]);
+        attempt->buffers[i] = NULL;
+    }
+}
+
+/* ---- All attempts ------------------------------------------------------- */
+
+static void set_buffers(struct cst_task *task, void **buffers)
+{
+    struct cst_access *accesses = cst_task_accesses(task);
+
+    for (uint32_t i = 0; i < task->accesses_count; i++)
+        buffers[i] = accesses[i].hold.epoch == CST_EPOCH_REDUCTION
+                         ? NULL
+                         : accesses[i].base;
+}
+
+static bool attempt_once(struct attempt *attempt)
+{
+    struct cst_task *task = attempt->task;
+    bool reduces = (task->flags & CST_TASK_REDUCES) != 0;
+    bool good = !reduces || begin_leaves(attempt);
+
+    if (good)
+        good = task->kind->flags & CASTELL_ISOLATED ? run_in_child(attempt)
+                                                    : run_here(attempt);
+    if (reduces)
+        end_leaves(attempt, good);
+    return good;
+}
+
+/* Run with retries; what the task reads and writes is put back before each. */
+static bool attempt_all(struct attempt *attempt)
+{
+    struct cst_task *task = attempt->task;
+    const struct cst_kind *kind = task->kind;
+    struct cst_save *save = NULL;
+    bool good = false;
+
+    if (kind->retries > 0 && !(kind->flags & CASTELL_ISOLATED)) {
+        size_t count = written_rows(task, attempt->rows, true);
+
+        if (count > 0 &&
+            cst_save_create(attempt->rows, count, &save) != CASTELL_OK) {
+            (void)snprintf(attempt->how, sizeof(attempt->how),
+                           "no memory to keep its data for a retry");
+            return false;
+        }
+    }
+    while (!good && task->attempt <= kind->retries) {
+        if (task->attempt++ > 0) {
+            cst_engine_count_retry(attempt->self->worker->engine);
+            if (save)
+                cst_save_restore(save);
+        }
+        good = attempt_once(attempt);
+    }
+    cst_save_destroy(save);
+    return good;
+}
+
+static void run_carefully(struct cst_self *self, struct cst_task *task)
+{
+    size_t count = task->accesses_count;
+    struct attempt attempt = {.self = self, .task = task};
+    uint64_t begin = cst_clock_ns();
+    bool good = false;
+
+    attempt.buffers = calloc(count + 1, sizeof(*attempt.buffers));
+    attempt.rows = calloc(count + 1, sizeof(*attempt.rows));
+    task->attempt = 0;
+    if (attempt.buffers && attempt.rows) {
+        set_buffers(task, attempt.buffers);
+        /* At least one attempt; attempt_all() counts from there. */
+        good = task->kind->retries > 0
+                   ? attempt_all(&attempt)
+                   : (task->attempt = 1, attempt_once(&attempt));
+    } else {
+        (void)snprintf(attempt.how, sizeof(attempt.how),
+                       "no memory for its buffers");
+    }
+    if (task->extra)
+        task->extra->duration_ns = good ? cst_clock_ns() - begin : 0;
+    if (!good)
+        report(self, task, attempt.how);
+    free(attempt.buffers);
+    free(attempt.rows);
+}
+
+static void end(struct cst_self *self, struct cst_task *task)
+{
+    if ((task->flags & (CST_TASK_GATHERS | CST_TASK_ADMITTED)) ==
+        (CST_TASK_GATHERS | CST_TASK_ADMITTED))
+        cst_claim_end(self, &task->extra->claim);
+    cst_engine_tell(self->worker->engine, self->port, CST_NEWS_DONE, task);
+}
+
+static void run_simply(struct cst_self *self, struct cst_task *task)
+{
+    void *buffers[BUFFERS_HERE];
+    struct cst_access *accesses = cst_task_accesses(task);
+    int result;
+
+    for (uint32_t i = 0; i < task->accesses_count; i++)
+        buffers[i] = accesses[i].base;
+    task->attempt = 1;
+    result = task->kind->choices[0].body(buffers, cst_task_argument(task));
+    if (__builtin_expect(result != 0, 0)) {
+        char how[TEXT_SIZE];
+
+        (void)snprintf(how, sizeof(how), "its body returned %d", result);
+        report(self, task, how);
+    }
+}
+
+void cst_worker_run(struct cst_self *self, struct cst_task *task)
+{
+    struct cst_desk *desk = &self->port->desk;
+    struct cst_task *below = self->task;
+    uint32_t running =
+        atomic_load_explicit(&desk->running, memory_order_relaxed);
+
+    if (cst_task_is_off(task)) {
+        task->flags |= CST_TASK_CANCELLED;
+        end(self, task);
+        return;
+    }
+    self->task = task;
+    atomic_store_explicit(&desk->running, running + 1, memory_order_relaxed);
+    if (task->kind->simple && task->accesses_count <= BUFFERS_HERE &&
+        !(task->flags & CST_TASK_REDUCES))
+        run_simply(self, task);
+    else
+        run_carefully(self, task);
+    atomic_store_explicit(&desk->running, running, memory_order_relaxed);
+    self->task = below;
+    end(self, task);
+}
+
+void cst_run_exited(struct cst_self *self, struct cst_task *task, int status)
+{
+    char how[TEXT_SIZE];
+
+    (void)snprintf(how, sizeof(how), "its body called exit(%d)", status);
+    report(self, task, how);
+    end(self, task);
+}
+
+void cst_worker_exit(int status)
+{
+    struct cst_self *self = cst_self();
+    struct cst_escape *escape = self->escape;
+
+    if (!self->task || !escape || cst_child_inside())
+        return;
+    escape->exit_status = status;
+    escape->task = self->task;
+    longjmp(escape->point, 1); /* NOLINT(cert-err52-cpp) */
+}

@@ -1,0 +1,183 @@
+#include "worker/worker.h"
+
+#include "base/fail.h"
+#include "device/threads.h"
+#include "worker/worker_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STACK_SIZE = 64 << 20,   /* of executors: reserved, not used */
+    STACK_SPARE = 256 << 10, /* left for one body, at the least */
+};
+
+static _Thread_local struct cst_self self_here;
+
+/* Frees the port of a thread that ends, for another to use. */
+static pthread_key_t leave_key;
+static pthread_once_t leave_once = PTHREAD_ONCE_INIT;
+
+struct cst_self *cst_self(void)
+{
+    return &self_here;
+}
+
+static void leave(void *port)
+{
+    struct cst_port *mine = port;
+
+    atomic_store_explicit(&mine->used, false, memory_order_release);
+}
+
+static void make_leave_key(void)
+{
+    (void)pthread_key_create(&leave_key, leave);
+}
+
+/* The lowest address that nested bodies of this thread may reach. */
+static char *stack_low(void)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t size = 0;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return NULL;
+    (void)pthread_attr_getstack(&attributes, &low, &size);
+    (void)pthread_attr_destroy(&attributes);
+    if (size < 2 * STACK_SPARE)
+        return (char *)low + size / 2;
+    return (char *)low + STACK_SPARE;
+}
+
+static enum castell_status enter(struct cst_worker *worker)
+{
+    struct cst_self *self = &self_here;
+    enum castell_status status;
+    struct cst_port *port;
+
+    status = cst_engine_port(worker->engine, &port);
+    if (status != CASTELL_OK)
+        return status;
+    memset(self, 0, sizeof(*self));
+    self->worker = worker;
+    self->port = port;
+    self->stack_low = stack_low();
+    return CASTELL_OK;
+}
+
+enum castell_status cst_worker_enter(struct cst_worker *worker,
+                                     struct cst_self **ret_self)
+{
+    enum castell_status status = CASTELL_OK;
+
+    if (self_here.worker != worker || !self_here.port) {
+        (void)pthread_once(&leave_once, make_leave_key);
+        status = enter(worker);
+        if (status == CASTELL_OK)
+            (void)pthread_setspecific(leave_key, self_here.port);
+    }
+    *ret_self = &self_here;
+    return status;
+}
+
+struct start {
+    struct cst_worker *worker;
+    struct cst_port *port;
+};
+
+static void *executor(void *argument)
+{
+    struct start start = *(struct start *)argument;
+    struct cst_self *self = &self_here;
+    struct cst_wait wait = {&start.worker->stop, 1};
+    char name[16];
+
+    free(argument);
+    self->worker = start.worker;
+    self->port = start.port;
+    self->stack_low = stack_low();
+    (void)snprintf(name, sizeof(name), "castell-%u", start.port->desk.index);
+    (void)pthread_setname_np(pthread_self(), name);
+    cst_topo_bind(start.worker->topo, start.port->desk.index, 1);
+    cst_threads_use(1, true);
+    cst_serve(self, &wait);
+    return NULL;
+}
+
+static enum castell_status start_one(struct cst_worker *worker)
+{
+    struct start *start = malloc(sizeof(*start));
+    enum castell_status status;
+    pthread_attr_t attributes;
+    int error;
+
+    if (!start)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for an executor");
+    start->worker = worker;
+    status = cst_engine_port(worker->engine, &start->port);
+    if (status != CASTELL_OK) {
+        free(start);
+        return status;
+    }
+    atomic_store_explicit(&start->port->desk.serves, CST_SERVES,
+                          memory_order_relaxed);
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    error = pthread_create(&worker->threads[worker->threads_count], &attributes,
+                           executor, start);
+    (void)pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        free(start);
+        return cst_fail(CASTELL_ERR_SYSTEM,
+                        "executor %u of %u could not be started: %s; ask for "
+                        "fewer with CASTELL_CORES",
+                        worker->threads_count + 2, worker->executors,
+                        strerrordesc_np(error));
+    }
+    worker->threads_count++;
+    return CASTELL_OK;
+}
+
+enum castell_status cst_worker_start(struct cst_engine *engine,
+                                     const struct cst_topo *topo,
+                                     uint32_t executors,
+                                     struct cst_worker **ret_worker)
+{
+    struct cst_worker *worker = calloc(1, sizeof(*worker));
+    enum castell_status status;
+
+    if (!worker)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the executors");
+    worker->threads = calloc(executors, sizeof(*worker->threads));
+    if (!worker->threads) {
+        free(worker);
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the executors");
+    }
+    worker->engine = engine;
+    worker->topo = topo;
+    worker->executors = executors;
+    status = enter(worker);
+    for (uint32_t i = 1; i < executors && status == CASTELL_OK; i++)
+        status = start_one(worker);
+    if (status != CASTELL_OK) {
+        cst_worker_stop(worker);
+        return status;
+    }
+    *ret_worker = worker;
+    return CASTELL_OK;
+}
+
+void cst_worker_stop(struct cst_worker *worker)
+{
+    atomic_store(&worker->stop, 1);
+    for (uint32_t i = 0; i < worker->threads_count; i++)
+        cst_desk_ring(&cst_engine_port_at(worker->engine, i + 1)->desk);
+    for (uint32_t i = 0; i < worker->threads_count; i++)
+        (void)pthread_join(worker->threads[i], NULL);
+    memset(&self_here, 0, sizeof(self_here));
+    free(worker->threads);
+    free(worker);
+}
