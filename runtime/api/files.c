@@ -5,7 +5,6 @@
 #include "api/api.h"
 #include "base/lock.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,47 +29,59 @@ static uint64_t hash(const char *text)
     return value;
 }
 
-/* The directory of a path made absolute, so that ./a and a are one file. The
-   file itself need not exist, and may be a link that a task replaces. */
-static bool make_canonical(const char *path, char out[PATH_MAX])
+/*
+ * The directory of a path made absolute, so that ./a and a are one file. The
+ * file itself need not exist, and may be a link that a task replaces. Returns
+ * what free() takes, or NULL without memory.
+ */
+static char *canonical(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char directory[PATH_MAX];
-    char real[PATH_MAX];
-    size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+    char *directory =
+        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    char *real = directory ? realpath(directory, NULL) : NULL;
+    char *whole = NULL;
 
-    if (length >= sizeof(directory))
-        return false;
-    memcpy(directory, path, length);
-    directory[length] = '\0';
-    if (!realpath(slash ? directory : ".", real))
-        return false;
-    return snprintf(out, PATH_MAX, "%s/%s", real, slash ? slash + 1 : path) <
-           PATH_MAX;
+    if (!directory)
+        return NULL;
+    if (!real)
+        whole = strdup(path); /* whoever opens it will say why */
+    else if (asprintf(&whole, "%s/%s", real, slash ? slash + 1 : path) < 0)
+        whole = NULL;
+    free(real);
+    free(directory);
+    return whole;
+}
+
+static struct file_name *find_or_add(char *path)
+{
+    struct file_name **bucket = &names[hash(path) % BUCKETS];
+    struct file_name *name = *bucket;
+
+    while (name && strcmp(name->path, path) != 0)
+        name = name->next;
+    if (name)
+        return name;
+    name = malloc(sizeof(*name) + strlen(path) + 1);
+    if (!name)
+        return NULL;
+    memcpy(name->path, path, strlen(path) + 1);
+    name->next = *bucket;
+    *bucket = name;
+    return name;
 }
 
 const char *cst_file_name(const char *path)
 {
-    struct file_name **bucket;
+    char *whole = canonical(path);
     struct file_name *name;
-    char real[PATH_MAX];
 
-    if (!make_canonical(path, real))
-        (void)snprintf(real, sizeof(real), "%s", path);
-    bucket = &names[hash(real) % BUCKETS];
+    if (!whole)
+        return NULL;
     (void)pthread_mutex_lock(&names_lock);
-    name = *bucket;
-    while (name && strcmp(name->path, real) != 0)
-        name = name->next;
-    if (!name) {
-        name = malloc(sizeof(*name) + strlen(real) + 1);
-        if (name) {
-            (void)strcpy(name->path, real); /* NOLINT: it was measured */
-            name->next = *bucket;
-            *bucket = name;
-        }
-    }
+    name = find_or_add(whole);
     (void)pthread_mutex_unlock(&names_lock);
+    free(whole);
     return name ? name->path : NULL;
 }
 

@@ -264,8 +264,8 @@ castell_task_submit(const struct castell_submission *submission,
 {
     enum castell_status status;
     struct cst_self *self;
-    struct cst_kind *kind;
-    struct cst_task *task;
+    struct cst_kind *kind = NULL;
+    struct cst_task *task = NULL;
 
     status = cst_api_enter("castell_task_submit", &self);
     if (status != CASTELL_OK)
