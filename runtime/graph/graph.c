@@ -51,40 +51,85 @@ bool cst_place_join(struct cst_place *place, struct cst_hold *hold)
 }
 
 /*
- * Make the next epoch of a place whose head has ended its head. Followers that
- * this satisfies are put before `ended`, linked through later, and the whole
- * list is returned.
+ * Followers, linked through `later`, whose places are to hear what happened to
+ * the one that was split. A list, since they may have been split as well.
  */
-static struct cst_hold *open_next(struct cst_place *place,
-                                  struct cst_hold *ended,
-                                  struct cst_task_list *ready)
+struct news {
+    struct cst_hold *reading; /* it is only read any more, so read with it */
+    struct cst_hold *ended;
+};
+
+static void tell(const struct cst_place *old, struct cst_hold *followers,
+                 struct cst_hold **list)
+{
+    for (struct cst_hold *hold = followers; hold; hold = hold->next) {
+        hold->place->poisoned = old->poisoned;
+        hold->later = *list;
+        *list = hold;
+    }
+}
+
+static struct cst_hold *hear(struct cst_hold **list)
+{
+    struct cst_hold *hold = *list;
+
+    *list = hold->later;
+    hold->later = NULL;
+    return hold;
+}
+
+/* Does nothing come any more but readers, and then the followers? */
+static bool is_only_read(const struct cst_place *place)
+{
+    return place->split && place->head_epoch == CST_EPOCH_READ &&
+           place->waiting->epoch == CST_EPOCH_FOLLOW;
+}
+
+/* Let the first waiting epoch be the head, or join it. */
+static void open_next(struct cst_place *place, struct news *news,
+                      struct cst_task_list *ready)
 {
     struct cst_hold *opener = place->waiting;
-    struct cst_hold *next;
 
-    place->head_epoch = CST_EPOCH_NONE;
-    if (!opener)
-        return ended;
     place->waiting = opener->later;
     if (!place->waiting)
         place->tail = place->tail_last = NULL;
+    if (opener->epoch == CST_EPOCH_FOLLOW) {
+        place->split = false;
+        tell(place, opener, &news->ended);
+        return;
+    }
     place->head_epoch = opener->epoch;
-
-    for (struct cst_hold *hold = opener; hold; hold = next) {
-        next = hold->next;
-        if (!hold->task) { /* a follower: hold->place follows this place */
-            hold->place->poisoned = place->poisoned;
-            hold->later = ended;
-            ended = hold;
-            continue;
-        }
+    for (struct cst_hold *hold = opener; hold; hold = hold->next) {
         place->active++;
         if (--hold->task->waits_for == 0)
             cst_task_list_append(ready, hold->task);
     }
-    if (place->active == 0)
-        place->head_epoch = CST_EPOCH_NONE;
-    return ended;
+    if (is_only_read(place))
+        tell(place, place->waiting, &news->reading);
+}
+
+/* The place before this one has come to its last readers. */
+static void read_along(struct cst_place *place, struct news *news,
+                       struct cst_task_list *ready)
+{
+    CST_ASSERT(place->head_epoch == CST_EPOCH_FOLLOW && place->active == 1);
+    place->head_epoch = CST_EPOCH_READ;
+    if (place->waiting && place->waiting->epoch == CST_EPOCH_READ)
+        open_next(place, news, ready);
+    else if (is_only_read(place))
+        tell(place, place->waiting, &news->reading);
+}
+
+/* One hold of the head has ended. */
+static void end_one(struct cst_place *place, struct news *news,
+                    struct cst_task_list *ready)
+{
+    if (--place->active > 0)
+        return;
+    place->head_epoch = CST_EPOCH_NONE;
+    if (place->waiting)
+        open_next(place, news, ready);
 }
 
 /* Let one of the tasks that did not get a place try again. */
@@ -101,7 +146,7 @@ static void retry_one(struct cst_place *place, struct cst_task_list *ready)
 void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
                      bool poison, struct cst_task_list *ready)
 {
-    struct cst_hold *ended = NULL;
+    struct news news = {NULL, NULL};
 
     if (hold->writes) {
         if (poison)
@@ -109,42 +154,35 @@ void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
         else if (!hold->reads)
             place->poisoned = false;
     }
-    if (hold->epoch == CST_EPOCH_COMMUTATIVE &&
-        (hold->task->flags & CST_TASK_TAKEN)) {
-        place->taken = false;
-        retry_one(place, ready);
+    if (hold->epoch == CST_EPOCH_COMMUTATIVE) {
+        if (hold->task->flags & CST_TASK_TAKEN)
+            place->taken = false;
+        /* Also for one that did not take it: it may have come back to try in
+           place of another, and be cancelled now. */
+        if (!place->taken)
+            retry_one(place, ready);
     }
-    if (--place->active > 0)
-        return;
-
-    for (;;) {
-        ended = open_next(place, ended, ready);
-        if (!ended)
-            return;
-        place = ended->place;
-        ended = ended->later;
-        CST_ASSERT(place->active == 1);
-        place->active = 0;
-    }
+    end_one(place, &news, ready);
+    while (news.reading || news.ended)
+        if (news.reading)
+            read_along(hear(&news.reading)->place, &news, ready);
+        else
+            end_one(hear(&news.ended)->place, &news, ready);
 }
 
 void cst_place_follow(struct cst_place *old, struct cst_place *place,
                       struct cst_hold *follower)
 {
-    CST_ASSERT(place->active == 0);
+    CST_ASSERT(place->active == 0 && !place->waiting);
     place->reduction = old->reduction;
-    if (old->active == 0) {
-        place->poisoned = old->poisoned;
+    place->poisoned = old->poisoned;
+    if (old->active == 0)
         return;
-    }
-    memset(follower, 0, sizeof(*follower));
-    follower->place = place;
-    follower->epoch = CST_EPOCH_FOLLOW;
-    place->active = 1;
-    place->head_epoch = CST_EPOCH_FOLLOW;
-    /* Where the head already consists of nothing but followers, old would be
-       idle: open_next() never leaves it so. */
+    *follower = (struct cst_hold){.place = place, .epoch = CST_EPOCH_FOLLOW};
     append(old, follower);
+    old->split = true;
+    place->active = 1;
+    place->head_epoch = is_only_read(old) ? CST_EPOCH_READ : CST_EPOCH_FOLLOW;
 }
 
 /* Visit the commutative holds of a task: all that are its own, then `more`. */
@@ -225,8 +263,11 @@ void cst_place_check(const struct cst_place *place)
         uint32_t count = check_epoch(hold, &last);
 
         CST_ASSERT(count == 1 || hold->epoch != CST_EPOCH_WRITE);
+        CST_ASSERT(hold->epoch != CST_EPOCH_FOLLOW || !hold->later);
         tail = hold;
     }
+    CST_ASSERT(place->split == (tail && tail->epoch == CST_EPOCH_FOLLOW));
+    CST_ASSERT(!place->wanting || place->head_epoch == CST_EPOCH_COMMUTATIVE);
     CST_ASSERT(place->tail == tail);
     CST_ASSERT(place->tail_last == last);
 }

@@ -49,7 +49,8 @@ enum cst_epoch {
  *   - active == 0 exactly when the queue is empty: then waiting == NULL and
  *     head_epoch == CST_EPOCH_NONE;
  *   - waiting is the opener of the second epoch; tail the opener of the last
- *     waiting epoch and tail_last the last hold in it; NULL together.
+ *     waiting epoch and tail_last the last hold in it; NULL together;
+ *   - split is true exactly when the last epoch is one of followers.
  */
 struct cst_place {
     uint32_t active;    /* unfinished holds of the head epoch */
@@ -57,6 +58,7 @@ struct cst_place {
     bool taken;         /* a commutative hold of the head has the place */
     bool poisoned;      /* the last writer was cancelled or failed */
     bool recent;        /* joined since data/ last cleared this */
+    bool split;         /* into pieces that follow; nothing joins any more */
     uint32_t reduction; /* the engine's: number of the open reduction whose
                            accesses are the last in the queue; 0: none.
                            Followers inherit it */
@@ -110,10 +112,11 @@ void cst_place_leave(struct cst_place *place, struct cst_hold *hold,
 
 /*
  * Make `place`, whose queue is empty, follow `old`: all that joins it from now
- * on waits until old's queue has ended, and it inherits old's poison. Call it
- * for each piece of a place that is split; nothing but followers may join old
- * again. follower is kept until old is idle. Where old is idle already nothing
- * has to wait, and follower is not used.
+ * on waits until old's queue has ended, and it inherits old's poison. Only
+ * readers that come first to `place` run together with readers that come last
+ * to old. Call it for each piece of a place that is split; nothing but
+ * followers may join old again. follower is kept until old is idle. Where old
+ * is idle already nothing has to wait, and follower is not used.
  */
 void cst_place_follow(struct cst_place *old, struct cst_place *place,
                       struct cst_hold *follower);
