@@ -276,7 +276,7 @@ static void enter(struct cst_data *data, const struct naming *naming,
 
 /* Nothing of the region is known: the common case, kept short. */
 static enum castell_status name_new(struct cst_data *data,
-                                    const struct naming *naming)
+                                    struct naming *naming)
 {
     enum castell_status status = cst_data_pool_reserve(&data->nodes, 1);
 
@@ -284,6 +284,9 @@ static enum castell_status name_new(struct cst_data *data,
         status = cst_data_table_reserve(&data->regions);
     if (status != CASTELL_OK)
         return status;
+    if (naming->cover)
+        cst_data_cover_destroy(data, naming->cover);
+    naming->cover = NULL;
     data->found.list[0] =
         cst_data_node_create(data, naming->domain, naming->region);
     cst_data_node_name(data, data->found.list[0], naming->key);

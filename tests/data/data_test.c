@@ -248,7 +248,7 @@ int main(void)
     test_known_regions();
     test_overlaps();
     test_in_use();
-    for (uint64_t seed = 1; seed <= 4; seed++)
+    for (uint64_t seed = 1; seed <= 12; seed++)
         test_random(seed, 4000);
     return tap_done();
 }
