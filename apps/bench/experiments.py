@@ -22,7 +22,8 @@ HOW_TO_GET = {
 }
 PATIENCE_S = 4  # a row is not repeated for a peer that took so long for it
 FIRST_TASK_S = 32e-6  # where a sweep begins: most runtimes are efficient there
-GIVE_UP_US = 150  # above, METG is not looked for
+GIVE_UP_US = 150  # above, METG is not looked for; but of the two that matter
+GIVE_UP_LAST_US = 5000
 
 
 class Experiments:
@@ -67,6 +68,11 @@ class Experiments:
                 if slow or not went_well:
                     del spent[runtime]
 
+    def add(self, row, runtime, value, unit):
+        """A value of the last run."""
+        disturbed = self.machine.last_disturbed
+        self.results.add(row, runtime, value, unit, disturbed)
+
     def start(self):
         """A program with no tasks, from its start to its end: what its user
         waits for."""
@@ -74,7 +80,7 @@ class Experiments:
         def once(runtime):
             done = self.try_run(runtime, "start", f"{runtime}_micro", "start")
             if done:
-                self.results.add("start", runtime, done[1] * 1e3, "ms")
+                self.add("start", runtime, done[1] * 1e3, "ms")
             return bool(done)
 
         if self.wanted("start"):
@@ -92,10 +98,10 @@ class Experiments:
             if not done:
                 return False
             found = parse(done[0])
-            self.results.add(micro.row, runtime, *found.pop(name))
+            self.add(micro.row, runtime, *found.pop(name))
             for part, (value, unit) in found.items():
                 row = micro.row + part[len(name) :].replace(".", " ")
-                self.results.add(row, runtime, value, unit)
+                self.add(row, runtime, value, unit)
             return True
 
         runtimes = [
@@ -172,11 +178,12 @@ class Experiments:
             )
             if done:
                 self.results.add("peak", "kernel", *parse(done[0])["peak"])
-        return max(self.results.values["peak"]["kernel"]) * 1e9
+        return max(self.results.of("peak", "kernel")) * 1e9
 
     def points(self, row, pattern, asked):
         """asked: {runtime: iterations}. Run these points in turn; for each
-        runtime the run with the median time: (elapsed, tasks, flops)."""
+        runtime the run with the median time, of those left alone when there
+        are any: (elapsed, tasks, flops)."""
         width = plan.WIDTH_PER_CORE * self.options.cores
         runs = {runtime: [] for runtime in asked}
 
@@ -190,16 +197,19 @@ class Experiments:
             if done:
                 found = parse(done[0])
                 runs[runtime].append(
-                    [found[name][0] for name in ("elapsed", "tasks", "flops")]
+                    [self.machine.last_disturbed]
+                    + [found[name][0] for name in ("elapsed", "tasks", "flops")]
                 )
             return bool(done)
 
         self.in_turn(f"{row} {asked}", asked, once)
-        return {
-            runtime: sorted(points)[len(points) // 2]
-            for runtime, points in runs.items()
-            if points
-        }
+        medians = {}
+        for runtime, points in runs.items():
+            alone = [point for point in points if not point[0]] or points
+            if alone:
+                alone.sort()
+                medians[runtime] = alone[len(alone) // 2][1:]
+        return medians
 
     def metg(self, pattern):
         row = f"metg {pattern}"
@@ -209,7 +219,14 @@ class Experiments:
         if self.options.quick:
             runtimes = ["castell", plan.YARDSTICK]
         sweeps = {
-            runtime: metg.Sweep(peak, self.options.cores, first, GIVE_UP_US)
+            runtime: metg.Sweep(
+                peak,
+                self.options.cores,
+                first,
+                GIVE_UP_LAST_US
+                if runtime in ("castell", plan.YARDSTICK)
+                else GIVE_UP_US,
+            )
             for runtime in runtimes
         }
         active = list(sweeps)
@@ -256,7 +273,7 @@ class Experiments:
                 if done:
                     found = re.search(r"([0-9.]+) Gflop/s", done[0])
                     value = float(found[1])
-                    self.results.add(row, runtime, value, "Gflop/s")
+                    self.add(row, runtime, value, "Gflop/s")
                 return bool(done)
 
             if self.wanted(row):
@@ -267,10 +284,7 @@ class Experiments:
         """Each runtime with the tile that suits it. OpenBLAS has no tile: all
         its runs are runs of the same."""
         for runtime in [*plan.RUNTIMES, "openblas"]:
-            runs = [
-                self.results.values.get(row, {}).get(runtime, [])
-                for row in rows
-            ]
+            runs = [self.results.of(row, runtime) for row in rows]
             if runtime == "openblas":
                 runs = [sum(runs, [])]
             medians = [statistics.median(values) for values in runs if values]

@@ -62,6 +62,7 @@ class Machine:
         self.quiet = quiet
         self.runs = 0
         self.disturbed = 0
+        self.last_disturbed = False  # the last run was
         self.home = tempfile.TemporaryDirectory(prefix="castell-bench-")
 
     def environment(self, more):
@@ -142,6 +143,7 @@ class Machine:
                 break
         self.runs += 1
         self.disturbed += disturbed
+        self.last_disturbed = disturbed
         return text, seconds
 
 
@@ -149,14 +151,22 @@ class Results:
     """What was measured: for each row and runtime, its values."""
 
     def __init__(self):
-        self.values = {}  # row: {runtime: [value]}
+        self.values = {}  # row: {runtime: [value]}, of runs left alone
+        self.disturbed = {}  # the same, of those that others disturbed
         self.units = {}
         self.notes = {}  # row: {runtime: text}, where there is no value
         self.left_out = {}  # runtime or part: why
 
-    def add(self, row, runtime, value, unit):
+    def add(self, row, runtime, value, unit, disturbed=False):
         self.units[row] = unit
-        self.values.setdefault(row, {}).setdefault(runtime, []).append(value)
+        into = self.disturbed if disturbed else self.values
+        self.values.setdefault(row, {})
+        into.setdefault(row, {}).setdefault(runtime, []).append(value)
+
+    def of(self, row, runtime):
+        """The values of runs left alone; of all when there is none."""
+        values = self.values.get(row, {}).get(runtime)
+        return values or self.disturbed.get(row, {}).get(runtime, [])
 
     def note(self, row, runtime, text, unit=""):
         self.units.setdefault(row, unit)
@@ -165,7 +175,7 @@ class Results:
 
     def median(self, row, runtime):
         """None where there is none."""
-        values = self.values.get(row, {}).get(runtime)
+        values = self.of(row, runtime)
         return statistics.median(values) if values else None
 
     def leave_out(self, what, why):

@@ -125,6 +125,18 @@ def test_goals():
     )
 
 
+def test_disturbed():
+    results = measure.Results()
+    results.add("in-1", "castell", 90, "ns", True)
+    results.add("in-2", "castell", 70, "ns", True)
+    results.add("in-1", "castell", 30, "ns")
+    ok(
+        results.median("in-1", "castell") == 30
+        and results.median("in-2", "castell") == 70,
+        "disturbed runs count only where there is no other",
+    )
+
+
 MICRO = """#!/bin/sh
 echo "$1.cold 9 ns"
 case $2 in
@@ -218,6 +230,7 @@ test_interpolation()
 test_giving_up()
 test_parse()
 test_goals()
+test_disturbed()
 test_whole()
 print(f"1..{count}")
 sys.exit(failed > 0)
