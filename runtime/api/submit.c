@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+enum {
+    MANY_TASKS = 2048, /* unfinished, before a submitter helps */
+    HELP_TASKS = 64,   /* at a time */
+};
+
 /* ---- What every kind of submission shares ------------------------------- */
 
 struct cst_task *cst_api_task(struct cst_self *self, uint32_t accesses_count,
@@ -225,11 +230,31 @@ static void run_inline(struct cst_self *self, struct cst_task *task)
     cst_api_wait(self, &task->generation, after);
 }
 
+/*
+ * Many tasks are unfinished, and executors have more than they can do soon: run
+ * some of them, while they and their data are still in the caches.
+ */
+static void help(struct cst_self *self)
+{
+    struct cst_engine *engine = cst_run()->engine;
+
+    for (int i = 0; i < HELP_TASKS; i++) {
+        struct cst_task *task = cst_engine_steal_spare(engine, self->port);
+
+        if (!task)
+            return;
+        cst_worker_run(self, task);
+    }
+}
+
 /* Too much is unfinished: help until there is room again. */
 static void make_room(struct cst_self *self)
 {
     struct cst_engine *engine = cst_run()->engine;
     struct cst_task *root = cst_engine_root(engine);
+
+    if (cst_engine_unfinished(engine) > MANY_TASKS)
+        help(self);
 
     while (!cst_engine_has_room(engine, self->port)) {
         uint64_t finished = atomic_load(&root->children_finished);
@@ -279,7 +304,7 @@ castell_task_submit(const struct castell_submission *submission,
         status = check_possible(kind, submission);
     if (status != CASTELL_OK)
         return status;
-    if (!self->task && !cst_engine_has_room(cst_run()->engine, self->port))
+    if (!self->task && cst_engine_may_lack_room(cst_run()->engine, self->port))
         make_room(self);
     status = make(self, kind, submission, &task);
     if (status != CASTELL_OK)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,33 @@ void cst_futex_wake(_Atomic(uint32_t) *word)
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+/*
+ * A fence for both sides, paid by the one that is about to sleep: it happens
+ * rarely, and telling news happens for every task. Where the system has no such
+ * call, each teller makes a fence of its own.
+ */
+static bool fence_is_ours;
+
+void cst_desk_setup(void)
+{
+    fence_is_ours =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+                0) == 0;
+}
+
+bool cst_desk_needs_fence(void)
+{
+    return !fence_is_ours;
+}
+
+static void fence_all(void)
+{
+    if (fence_is_ours)
+        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    else
+        atomic_thread_fence(memory_order_seq_cst);
+}
+
 void cst_desk_doze(struct cst_desk *desk, const struct cst_wait *wait)
 {
     atomic_store_explicit(&desk->wait_value, wait ? wait->value : 0,
@@ -35,7 +63,7 @@ void cst_desk_doze(struct cst_desk *desk, const struct cst_wait *wait)
     atomic_store_explicit(&desk->wait_word, wait ? wait->word : NULL,
                           memory_order_relaxed);
     atomic_store_explicit(&desk->asleep, ASLEEP, memory_order_seq_cst);
-    atomic_thread_fence(memory_order_seq_cst);
+    fence_all();
 }
 
 void cst_desk_rouse(struct cst_desk *desk)

@@ -16,7 +16,7 @@
  *
  * No wake-up is lost: who sleeps first says so and then looks once more for
  * news and work; who brings news or work first stores it and then looks who
- * sleeps; both with a full fence in between.
+ * sleeps; and the sleeper puts a full fence between the two on both sides.
  */
 #ifndef CST_DESK_DESK_H
 #define CST_DESK_DESK_H
@@ -90,6 +90,12 @@ struct cst_desk {
     _Alignas(CST_LINE) _Atomic(struct cst_task *) work[CST_WORK_MAX];
     _Alignas(CST_LINE) _Atomic(uintptr_t) news[CST_NEWS_MAX];
 };
+
+/* Once, at start: see whether a sleeper can make fences for all. */
+void cst_desk_setup(void);
+
+/* Must a teller make its own, before it looks who sleeps? */
+bool cst_desk_needs_fence(void);
 
 void cst_desk_init(struct cst_desk *desk, uint32_t index);
 

@@ -31,6 +31,8 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     engine->memory_free = options->limits->memory;
     engine->storage_free = options->limits->storage;
     engine->root.state = CST_TASK_RUNNING;
+    cst_desk_setup();
+    engine->fences = cst_desk_needs_fence();
     cst_lock_init(&engine->ports_lock, CST_RANK_PORTS, "ports");
     cst_lock_init(&engine->groups_lock, CST_RANK_GROUPS, "groups");
     cst_ready_init(&engine->ready);
@@ -241,6 +243,8 @@ static void wake_one(struct cst_engine *engine)
 void cst_engine_poke(struct cst_engine *engine, struct cst_port *port)
 {
     port->desk.since_poke = 0;
+    /* What was told must be seen by the holder, or its end by us. */
+    atomic_thread_fence(memory_order_seq_cst);
     for (int pass = 0; pass < PASSES_MAX; pass++) {
         if (!baton_try(engine))
             return;
@@ -263,7 +267,8 @@ void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
         cst_engine_poke(engine, port);
         cst_pause();
     }
-    atomic_thread_fence(memory_order_seq_cst);
+    if (engine->fences)
+        atomic_thread_fence(memory_order_seq_cst);
     if (port->desk.since_poke >= NEWS_QUIET ||
         atomic_load_explicit(&engine->idle, memory_order_relaxed) > 0)
         cst_engine_poke(engine, port);
@@ -293,6 +298,22 @@ struct cst_task *cst_engine_steal(struct cst_engine *engine,
 
         if (task)
             return task;
+    }
+    return NULL;
+}
+
+struct cst_task *cst_engine_steal_spare(struct cst_engine *engine,
+                                        struct cst_port *thief)
+{
+    enum { SPARE = 4 };
+    uint32_t executors = engine->limits->cores;
+
+    for (uint32_t i = 1; i < executors; i++) {
+        struct cst_port *victim =
+            engine->ports[(thief->desk.index + i) % executors];
+
+        if (cst_desk_work_count(&victim->desk) > SPARE)
+            return cst_desk_take(&victim->desk);
     }
     return NULL;
 }
@@ -355,15 +376,26 @@ static uint64_t memory_in_use(struct cst_engine *engine)
            atomic_load_explicit(&engine->freed_size, memory_order_relaxed);
 }
 
-bool cst_engine_has_room(struct cst_engine *engine, struct cst_port *port)
+bool cst_engine_may_lack_room(struct cst_engine *engine, struct cst_port *port)
 {
-    enum { CHECK_EVERY = 256 };
+    enum { CHECK_EVERY = 64 };
     uint64_t submitted =
         atomic_load_explicit(&port->desk.submitted, memory_order_relaxed);
 
-    if (submitted - port->desk.finished_seen < engine->tasks_max &&
-        submitted % CHECK_EVERY != 0)
-        return true;
+    return submitted - port->desk.finished_seen >= engine->tasks_max ||
+           submitted % CHECK_EVERY == 0;
+}
+
+uint64_t cst_engine_unfinished(struct cst_engine *engine)
+{
+    uint64_t finished = atomic_load_explicit(&engine->root.children_finished,
+                                             memory_order_relaxed);
+
+    return cst_engine_submitted(engine) - finished;
+}
+
+bool cst_engine_has_room(struct cst_engine *engine, struct cst_port *port)
+{
     port->desk.finished_seen = atomic_load_explicit(
         &engine->root.children_finished, memory_order_relaxed);
     return cst_engine_submitted(engine) - port->desk.finished_seen <

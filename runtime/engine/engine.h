@@ -149,6 +149,10 @@ void cst_engine_count_asleep(struct cst_engine *engine, int change);
 struct cst_task *cst_engine_steal(struct cst_engine *engine,
                                   struct cst_port *thief);
 
+/* The same from somebody who has more than enough. */
+struct cst_task *cst_engine_steal_spare(struct cst_engine *engine,
+                                        struct cst_port *thief);
+
 /* Has the run failed? Then the status, and the text in `ret_text`. */
 enum castell_status cst_engine_status(struct cst_engine *engine,
                                       const char **ret_text);
@@ -166,8 +170,15 @@ void cst_engine_counters(struct cst_engine *engine,
 /* Tasks submitted by the program itself, so far. */
 uint64_t cst_engine_submitted(struct cst_engine *engine);
 
-/* May the program go on submitting? To be asked before each submission. */
+/*
+ * May the program go on submitting? The first, which costs nothing, is to be
+ * asked before each submission; the second when it says that it may not.
+ */
+bool cst_engine_may_lack_room(struct cst_engine *engine, struct cst_port *port);
 bool cst_engine_has_room(struct cst_engine *engine, struct cst_port *port);
+
+/* The program's own tasks that have not ended, as far as the caller sees. */
+uint64_t cst_engine_unfinished(struct cst_engine *engine);
 
 /* A group by name, made where there is none and `make`; NULL without. */
 struct cst_group *cst_engine_group(struct cst_engine *engine, const char *name,

@@ -36,6 +36,7 @@ struct cst_engine {
     _Alignas(CST_LINE) const struct cst_limits *limits;
     uint64_t tasks_max;
     uint64_t tasks_memory;
+    bool fences; /* cst_desk_needs_fence() */
     struct cst_kinds *kinds;
 
     /* Guarded by ports_lock; ports_count is read without it. */

@@ -47,6 +47,23 @@ static uint32_t class_of(size_t size)
     return class;
 }
 
+/* Map whole huge pages, where they begin. */
+static void *map_huge(size_t size)
+{
+    char *memory = mmap(NULL, size + CHUNK_MAX, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t before;
+
+    if (memory == MAP_FAILED)
+        return memory;
+    before = (CHUNK_MAX - (uintptr_t)memory % CHUNK_MAX) % CHUNK_MAX;
+    if (before > 0)
+        (void)munmap(memory, before);
+    (void)munmap(memory + before + size, CHUNK_MAX - before);
+    (void)madvise(memory + before, size, MADV_HUGEPAGE);
+    return memory + before;
+}
+
 static struct chunk *chunk_new(struct cst_engine *engine, size_t needed)
 {
     size_t size = CHUNK_FIRST;
@@ -57,12 +74,11 @@ static struct chunk *chunk_new(struct cst_engine *engine, size_t needed)
         size *= 2;
     while (size < needed + UNIT)
         size *= 2;
-    memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memory = size >= CHUNK_MAX ? map_huge(size)
+                               : mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    if (size >= CHUNK_MAX)
-        (void)madvise(memory, size, MADV_HUGEPAGE);
     chunk = memory;
     chunk->size = size;
     chunk->used = UNIT;
