@@ -44,8 +44,10 @@ class Experiments:
         try:
             return self.machine.run(program, *args, **more)
         except Missing:
-            why = HOW_TO_GET.get(runtime, f"no {program}")
-            self.results.leave_out(runtime, why)
+            if runtime in HOW_TO_GET:
+                self.results.leave_out(runtime, HOW_TO_GET[runtime])
+            else:
+                self.results.leave_out(program, "it is not built")
         except Failed as error:
             self.results.note(row, runtime, "failed")
             self.results.leave_out(f"{runtime} in {row}", str(error))
@@ -90,10 +92,11 @@ class Experiments:
         """One micro-benchmark, and what its program tells beside the time."""
         tasks = micro.quick_tasks if self.options.quick else micro.tasks
         name = micro.name
+        rounds = [1] if self.options.quick and micro.slow else []
 
         def once(runtime):
             done = self.try_run(
-                runtime, micro.row, f"{runtime}_micro", name, tasks
+                runtime, micro.row, f"{runtime}_micro", name, tasks, *rounds
             )
             if not done:
                 return False
@@ -122,9 +125,11 @@ class Experiments:
         median = self.results.median
         for runtime in plan.RUNTIMES:
             for row, few, many in plan.GROWTHS:
-                small, large = median(few, runtime), median(many, runtime)
-                if small and large:
-                    self.results.add(row, runtime, large / small, "x")
+                for name, part in ((row, ""), (f"cold {row}", " cold")):
+                    small = median(few + part, runtime)
+                    large = median(many + part, runtime)
+                    if small and large:
+                        self.results.add(name, runtime, large / small, "x")
             used = [
                 median(f"{row} bytes", runtime) for row in plan.MEMORY_ROWS
             ]
@@ -238,6 +243,7 @@ class Experiments:
                 sweeps[name].add(asked[name], *point)
                 active.append(name)
         for name, sweep in sweeps.items():
+            self.results.sweeps.setdefault(row, {})[name] = sweep.points
             if sweep.result() is not None:
                 self.results.add(row, name, sweep.result(), "us")
             elif sweep.points:

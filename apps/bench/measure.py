@@ -156,6 +156,7 @@ class Results:
         self.units = {}
         self.notes = {}  # row: {runtime: text}, where there is no value
         self.left_out = {}  # runtime or part: why
+        self.sweeps = {}  # row: {runtime: points of its metg.Sweep}
 
     def add(self, row, runtime, value, unit, disturbed=False):
         self.units[row] = unit

@@ -6,31 +6,32 @@ RUNTIMES = ["castell", "libomp", "libgomp", "starpu"]
 YARDSTICK = "libomp"
 STARPU_TASKS_MAX = 200000  # it takes 6 us and 1.5 KB for each in flight
 
-# One call of a micro program: bench.h says what name and tasks mean.
-Micro = namedtuple("Micro", "row name tasks quick_tasks quick")
+# One call of a micro program: bench.h says what name and tasks mean. quick: in
+# a quick run, too; slow: with one round there.
+Micro = namedtuple("Micro", "row name tasks quick_tasks quick slow")
 
 MICROS = (
     [
-        Micro("independent", "independent", 200000, 50000, True),
-        Micro("chains-1", "chains-1", 100000, 25000, True),
-        Micro("chains-16", "chains-16", 100000, 25000, False),
-        Micro("chains-1024", "chains-1024", 100000, 25000, True),
+        Micro("independent", "independent", 200000, 50000, True, False),
+        Micro("chains-1", "chains-1", 100000, 25000, True, False),
+        Micro("chains-16", "chains-16", 100000, 25000, False, False),
+        Micro("chains-1024", "chains-1024", 100000, 25000, True, False),
     ]
     + [
-        Micro(f"in-{k}", f"in-{k}", 100000, 25000, k in (1, 8))
+        Micro(f"in-{k}", f"in-{k}", 100000, 25000, k in (1, 8), False)
         for k in (1, 2, 3, 4, 6, 8)
     ]
     + [
-        Micro(f"inout-{k}", f"inout-{k}", 100000, 25000, k in (1, 8))
+        Micro(f"inout-{k}", f"inout-{k}", 100000, 25000, k in (1, 8), False)
         for k in (1, 2, 3, 4, 6, 8)
     ]
     + [
-        Micro("flight 1e3", "flight", 1000, 1000, True),
-        Micro("flight 1e4", "flight", 10000, 10000, False),
-        Micro("flight 1e5", "flight", 100000, 100000, True),
-        Micro("flight 1e6", "flight", 1000000, 1000000, True),
-        Micro("fan 3e3", "fan", 3000, 3000, True),
-        Micro("fan 3e4", "fan", 30000, 30000, True),
+        Micro("flight 1e3", "flight", 1000, 1000, True, False),
+        Micro("flight 1e4", "flight", 10000, 10000, False, False),
+        Micro("flight 1e5", "flight", 100000, 100000, True, True),
+        Micro("flight 1e6", "flight", 1000000, 1000000, True, True),
+        Micro("fan 3e3", "fan", 3000, 3000, True, False),
+        Micro("fan 3e4", "fan", 30000, 30000, True, True),
     ]
 )
 
