@@ -282,12 +282,13 @@ static void admit(struct cst_engine *engine)
 /* ---- To the desks ------------------------------------------------------- */
 
 static void lay(struct cst_engine *engine, struct cst_port *port,
-                struct cst_task *task, const struct cst_port *favoured)
+                struct cst_task *task)
 {
-    (void)engine;
     task->state = CST_TASK_RUNNING;
     cst_desk_put(&port->desk, task);
-    if (port != favoured)
+    if (engine->fences)
+        atomic_thread_fence(memory_order_seq_cst);
+    if (cst_desk_is_asleep(&port->desk))
         cst_desk_ring(&port->desk);
 }
 
@@ -336,7 +337,7 @@ static void dispatch_ordered(struct cst_engine *engine,
             continue;
         if (cst_ready_count(&engine->ready) == 0)
             return;
-        lay(engine, port, cst_ready_take(&engine->ready), favoured);
+        lay(engine, port, cst_ready_take(&engine->ready));
     }
 }
 
@@ -359,7 +360,7 @@ static void dispatch_plain(struct cst_engine *engine, struct cst_port *favoured)
             share = 1;
         for (; share > 0 && there < DEPTH && engine->ready.plain_count > 0;
              share--, there++)
-            lay(engine, port, cst_ready_take(&engine->ready), favoured);
+            lay(engine, port, cst_ready_take(&engine->ready));
     }
 }
 

@@ -9,7 +9,7 @@
 
 enum {
     NEWS_BATCH = 256, /* of one desk before the next is looked at */
-    NEWS_QUIET = 32,  /* told without a try of the baton, when nobody is idle */
+    NEWS_QUIET = 32,  /* told without a try of the baton */
     PASSES_MAX = 4,   /* over the desks, by one thread that has other work */
 };
 
@@ -260,6 +260,19 @@ void cst_engine_poke(struct cst_engine *engine, struct cst_port *port)
         wake_one(engine);
 }
 
+/*
+ * Does nobody look for news? Who is idle and awake does, every microsecond or
+ * so, and then finds several at once.
+ */
+static bool all_sleep(struct cst_engine *engine)
+{
+    int32_t asleep =
+        atomic_load_explicit(&engine->asleep, memory_order_relaxed);
+
+    return asleep > 0 &&
+           asleep >= atomic_load_explicit(&engine->idle, memory_order_relaxed);
+}
+
 void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
                      enum cst_news what, struct cst_task *task)
 {
@@ -269,8 +282,7 @@ void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
     }
     if (engine->fences)
         atomic_thread_fence(memory_order_seq_cst);
-    if (port->desk.since_poke >= NEWS_QUIET ||
-        atomic_load_explicit(&engine->idle, memory_order_relaxed) > 0)
+    if (port->desk.since_poke >= NEWS_QUIET || all_sleep(engine))
         cst_engine_poke(engine, port);
 }
 

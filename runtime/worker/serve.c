@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    LOOK_EVERY = 64,    /* rounds of waiting before others' desks are read */
+    LOOK_EVERY = 32,    /* rounds of waiting before others' desks are read */
     ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
 };
 
