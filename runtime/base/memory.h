@@ -33,6 +33,14 @@ void *cst_alloc_aligned(size_t alignment, size_t size)
 void cst_free(void *memory);
 
 /*
+ * For tables: memory that is all zero and aligned to a cache line. Of a large
+ * one the pages that are never touched take no memory, and a very large one is
+ * on huge pages. Freed by cst_unmap() with the same size; NULL is allowed there.
+ */
+void *cst_map(size_t size) __attribute__((malloc, alloc_size(1)));
+void cst_unmap(void *memory, size_t size);
+
+/*
  * For tests: let the n-th allocation from now on, of any thread, fail, once.
  * 1 is the next one; 0 calls it off.
  */

@@ -122,7 +122,7 @@ static void check_lists(const struct cst_data *data)
     }
     CST_ASSERT(retired == data->retired_count);
     CST_ASSERT(data->known_count + retired + data->nodes.free_count ==
-               data->nodes.chunks_count * data->nodes.per_chunk);
+               cst_data_pool_things(&data->nodes));
 }
 
 void cst_data_check(struct cst_data *data)

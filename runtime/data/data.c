@@ -4,7 +4,11 @@
 #include "base/memory.h"
 #include "data/data_internal.h"
 
-enum { NODES_PER_CHUNK = 512, DOMAINS_PER_CHUNK = 32, STACK_MAX = 128 };
+enum {
+    NODES_FIRST = 512,
+    DOMAINS_FIRST = 64,
+    STACK_MAX = 128,
+};
 
 /* ---- the whole ------------------------------------------------------- */
 
@@ -15,10 +19,9 @@ enum castell_status cst_data_create(struct cst_data **ret_data)
 
     if (!data)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for any region");
-    cst_data_pool_init(&data->nodes, sizeof(struct cst_data_node),
-                       NODES_PER_CHUNK);
+    cst_data_pool_init(&data->nodes, sizeof(struct cst_data_node), NODES_FIRST);
     cst_data_pool_init(&data->domains_pool, sizeof(struct cst_data_domain),
-                       DOMAINS_PER_CHUNK);
+                       DOMAINS_FIRST);
     status = cst_data_table_init(&data->regions);
     if (status == CASTELL_OK)
         status = cst_data_table_init(&data->domains);

@@ -19,19 +19,26 @@ struct cst_data_domain;
 
 /* ---- pool.c: things of one size -------------------------------------- */
 
+enum { CST_POOL_CHUNKS_MAX = 32 };
+
 struct cst_data_pool {
-    size_t size;      /* of a thing: a multiple of its alignment */
-    size_t per_chunk; /* things */
-    char **chunks;
+    size_t size;        /* of a thing: a multiple of its alignment */
+    size_t first_count; /* things in the first chunk */
+    char *chunks[CST_POOL_CHUNKS_MAX];
     size_t chunks_count;
-    size_t chunks_max;
-    void *free; /* linked through their first words */
-    size_t free_count;
+    char *untouched; /* all zero from here to end, in the last chunk */
+    char *end;
+    void *free; /* the others that are free, linked by their first words */
+    size_t free_count; /* with the untouched ones */
 };
 
 void cst_data_pool_init(struct cst_data_pool *pool, size_t size,
-                        size_t per_chunk);
+                        size_t first_count);
 void cst_data_pool_release(struct cst_data_pool *pool);
+
+/* All things, free or not, have numbers from 0 on. */
+size_t cst_data_pool_things(const struct cst_data_pool *pool);
+void *cst_data_pool_thing(const struct cst_data_pool *pool, size_t number);
 
 /* See to it that `count` things can be taken. Fails with NO_MEMORY. */
 CASTELL_MUST_CHECK enum castell_status

@@ -67,15 +67,9 @@ static bool look_at(struct cst_data *data, struct cst_data_node *node)
 /* Returns whether a round is over and leaves few enough. */
 static bool turn_hand(struct cst_data *data)
 {
-    const struct cst_data_pool *pool = &data->nodes;
-    size_t hand = data->sweep.hand++;
-    char *chunk = pool->chunks[hand / pool->per_chunk];
-
-    if (look_at(data, (struct cst_data_node *)(void *)(chunk +
-                                                       hand % pool->per_chunk *
-                                                           pool->size)))
+    if (look_at(data, cst_data_pool_thing(&data->nodes, data->sweep.hand)))
         data->sweep.needed++;
-    if (data->sweep.hand < pool->chunks_count * pool->per_chunk)
+    if (++data->sweep.hand < cst_data_pool_things(&data->nodes))
         return false;
     data->sweep.at = 2 * data->sweep.needed;
     data->sweep.hand = 0;

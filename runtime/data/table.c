@@ -9,7 +9,7 @@ static enum castell_status slots_create(uint32_t log,
 {
     size_t slots_count = (size_t)1 << log;
 
-    table->slots = cst_zalloc(slots_count * sizeof(*table->slots));
+    table->slots = cst_map(slots_count * sizeof(*table->slots));
     if (!table->slots)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "no memory for a table of %zu regions", slots_count);
@@ -26,7 +26,8 @@ enum castell_status cst_data_table_init(struct cst_data_table *table)
 
 void cst_data_table_release(struct cst_data_table *table)
 {
-    cst_free(table->slots);
+    if (table->slots)
+        cst_unmap(table->slots, (table->mask + 1) * sizeof(*table->slots));
     *table = (struct cst_data_table){0};
 }
 
@@ -44,7 +45,7 @@ enum castell_status cst_data_table_reserve(struct cst_data_table *table)
         if (table->slots[i].found)
             cst_data_table_add(&bigger, table->slots[i].key,
                                table->slots[i].found);
-    cst_free(table->slots);
+    cst_data_table_release(table);
     *table = bigger;
     return CASTELL_OK;
 }
