@@ -1,0 +1,22 @@
+/*
+ * json.h - write JSON whatever the names are.
+ *
+ * Private to trace.
+ */
+#ifndef CST_TRACE_JSON_H
+#define CST_TRACE_JSON_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * Write bytes as a JSON string, with its quotes. What is not UTF-8 becomes
+ * U+FFFD, one for each byte.
+ */
+void cst_trace_json_string(FILE *file, const char *bytes, size_t size);
+
+/* Write nanoseconds as microseconds, "12.345", exactly. */
+void cst_trace_json_us(FILE *file, uint64_t ns);
+
+#endif

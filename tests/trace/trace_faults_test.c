@@ -1,0 +1,267 @@
+/*
+ * Whatever happens to the disk, to memory or to the file, the run goes on: a
+ * trace that cannot be opened is refused with a sentence, one that cannot be
+ * written ends with a warning, and any bytes are read as some trace or none.
+ */
+#include "base/memory.h"
+#include "harness/tap.h"
+#include "trace/trace.h"
+#include "trace/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ALLOCATIONS_MAX = 100, MUTATIONS = 3000, NAME_SIZE = 128 };
+
+static char directory[WORLD_PATH_SIZE];
+
+static void test_no_directory(void)
+{
+    struct cst_trace *trace = NULL;
+    const char *file = world_path(directory, "graph");
+    const char *below = world_path(directory, "graph/traces");
+
+    world_write(file, "", 0);
+    ok(cst_trace_open(below, 1, &trace) == CASTELL_ERR_SYSTEM &&
+           strstr(castell_error_text(), below),
+       "below a file: %s", castell_error_text());
+    ok(cst_trace_open(file, 1, &trace) == CASTELL_ERR_SYSTEM, "a file: %s",
+       castell_error_text());
+    ok(cst_trace_open("", 1, &trace) == CASTELL_ERR_SYSTEM, "no name: %s",
+       castell_error_text());
+    ok(cst_trace_open("/proc/castell", 1, &trace) == CASTELL_ERR_SYSTEM,
+       "no place for one: %s", castell_error_text());
+    ok(trace == NULL, "a failing call leaves its ret_ arguments alone");
+}
+
+static void test_nested_directory(void)
+{
+    struct cst_trace *trace = NULL;
+    char below[WORLD_PATH_SIZE];
+    char deeper[WORLD_PATH_SIZE];
+
+    (void)snprintf(below, sizeof(below), "%s", world_path(directory, "a"));
+    (void)snprintf(deeper, sizeof(deeper), "%s", world_path(below, "b/"));
+    must(cst_trace_open(deeper, 1, &trace) == CASTELL_OK,
+         "directories are made as needed");
+    cst_trace_close(trace);
+    ok(world_find(deeper, "trace.json") != NULL, "and trace.json is there");
+    world_close(deeper);
+    (void)rmdir(below);
+}
+
+/* The file that the first trace of this process is going to have. */
+static const char *events_path(void)
+{
+    char host[NAME_SIZE] = "";
+    char name[2 * NAME_SIZE];
+
+    (void)gethostname(host, sizeof(host) - 1);
+    (void)snprintf(name, sizeof(name), "events-%s-%ld.bin", host,
+                   (long)getpid());
+    return world_path(directory, name);
+}
+
+static int open_on_full_disk(void)
+{
+    struct cst_trace *trace = NULL;
+
+    if (symlink("/dev/full", events_path()) != 0)
+        return EXIT_FAILURE;
+    if (cst_trace_open(directory, 1, &trace) != CASTELL_ERR_SYSTEM)
+        return EXIT_FAILURE;
+    (void)fprintf(stderr, "%s", castell_error_text());
+    return EXIT_SUCCESS;
+}
+
+static void write_tasks(struct cst_trace *trace, int count)
+{
+    for (int i = 0; i < count; i++) {
+        cst_trace_event(trace, CST_TRACE_STARTED, (uint64_t)i, 0, 1);
+        cst_trace_event(trace, CST_TRACE_ENDED, (uint64_t)i, 0, 0);
+    }
+}
+
+/* The disk fills up while the trace is written. */
+static int write_to_full_disk(void)
+{
+    struct cst_trace *trace = NULL;
+
+    if (!world_limit_files(100000) ||
+        cst_trace_open(directory, 1, &trace) != CASTELL_OK)
+        return EXIT_FAILURE;
+    write_tasks(trace, 10000);
+    (void)usleep(200000);
+    write_tasks(trace, 1000);
+    if (cst_trace_lost(trace) < 10000)
+        return EXIT_FAILURE;
+    cst_trace_close(trace);
+    return EXIT_SUCCESS;
+}
+
+/* There is room for the events, but not for trace.json. */
+static int close_on_full_disk(void)
+{
+    struct cst_trace *trace = NULL;
+
+    if (!world_limit_files(200000) ||
+        cst_trace_open(directory, 1, &trace) != CASTELL_OK)
+        return EXIT_FAILURE;
+    write_tasks(trace, 4000);
+    cst_trace_close(trace);
+    return EXIT_SUCCESS;
+}
+
+static void test_full_disk(void)
+{
+    char *said = world_said_by(directory, open_on_full_disk);
+
+    must(said != NULL, "a full disk: no trace opens");
+    ok(strstr(said, "No space left"), "and it says why: %s", said);
+    free(said);
+    world_close(directory);
+    world_open(directory);
+
+    said = world_said_by(directory, write_to_full_disk);
+    must(said != NULL, "a disk that fills up ends a trace, and no run");
+    ok(world_lines(said) == 2 && strstr(said, "the trace ends here") &&
+           strstr(said, "events are not in the trace"),
+       "it is said once, and how much is missing");
+    printf("# %s", said);
+    ok(!world_find(directory, "trace.json"), "there is no trace.json");
+    free(said);
+    world_close(directory);
+    world_open(directory);
+
+    said = world_said_by(directory, close_on_full_disk);
+    must(said != NULL, "no room for trace.json");
+    ok(world_lines(said) == 1 && strstr(said, "trace.json"), "is said: %s",
+       said);
+    ok(!world_find(directory, "trace.json"), "and no half of it is left");
+    ok(world_find(directory, "events-"), "but the events are");
+    free(said);
+}
+
+/* A small trace with all kinds of chunks and events in it. */
+static char *small_trace(size_t *ret_size)
+{
+    struct cst_trace *trace = NULL;
+    const char *path;
+
+    must(cst_trace_open(directory, 1, &trace) == CASTELL_OK, "a trace opens");
+    cst_trace_thread(trace, 0);
+    cst_trace_kind(trace, 0, "a kind");
+    cst_trace_kind(trace, 100, "another");
+    for (int event = CST_TRACE_SUBMITTED; event <= CST_TRACE_IDLE_END; event++)
+        cst_trace_event(trace, (enum cst_trace_event)event, 7, 100, 1);
+    write_tasks(trace, 5);
+    cst_trace_close(trace);
+    path = world_find(directory, "events-");
+    must(path != NULL, "there is its file");
+    return world_read(path, ret_size);
+}
+
+/* Does that file turn into JSON, or else leave none? */
+static bool is_total(const void *bytes, size_t size)
+{
+    const char *events = world_path(directory, "graph.events");
+    const char *json = world_path(directory, "graph.json");
+    enum castell_status status;
+
+    world_write(events, bytes, size);
+    (void)unlink(json);
+    status = cst_trace_convert(events, json);
+    return (status == CASTELL_OK) == (access(json, F_OK) == 0) &&
+           (status == CASTELL_OK || status == CASTELL_ERR_INVALID);
+}
+
+static void test_damaged(void)
+{
+    size_t size;
+    char *bytes = small_trace(&size);
+    char *changed = malloc(size);
+    uint32_t seed = 12345;
+    size_t bad = 0;
+
+    must(changed != NULL, "memory");
+    for (size_t i = 0; i < size; i += i < 200 ? 1 : 7)
+        bad += !is_total(bytes, i);
+    ok(bad == 0, "a file cut short anywhere is a trace or none");
+    for (int i = 0; i < MUTATIONS; i++) {
+        memcpy(changed, bytes, size);
+        for (int change = 0; change < 1 + i % 4; change++) {
+            seed = seed * 1664525 + 1013904223;
+            changed[(seed >> 8) % size] ^= (char)(1 << (seed >> 4) % 8);
+        }
+        bad += !is_total(changed, size);
+    }
+    ok(bad == 0, "so is one with bits changed, %d times", MUTATIONS);
+    ok(cst_trace_convert("/nonexistent", "/nonexistent.json") ==
+           CASTELL_ERR_SYSTEM,
+       "and no file is an error: %s", castell_error_text());
+    free(changed);
+    free(bytes);
+}
+
+static void test_no_memory(void)
+{
+    bool failed = true;
+    int n;
+    size_t size;
+    char *bytes;
+
+    for (n = 1; n < ALLOCATIONS_MAX && failed; n++) {
+        struct cst_trace *trace = NULL;
+        enum castell_status status;
+
+        cst_alloc_fail_after((uint64_t)n);
+        status = cst_trace_open(directory, 1, &trace);
+        if (status == CASTELL_OK) {
+            cst_trace_kind(trace, 1, "kind");
+            write_tasks(trace, 3);
+            cst_trace_close(trace);
+        } else if (status != CASTELL_ERR_NO_MEMORY || trace) {
+            break;
+        }
+        failed = !cst_alloc_fail_pending();
+        cst_alloc_fail_after(0);
+    }
+    ok(!failed, "each of %d allocations of a trace may fail", n - 2);
+    world_close(directory);
+    world_open(directory);
+
+    bytes = small_trace(&size);
+    world_write(world_path(directory, "graph.events"), bytes, size);
+    free(bytes);
+    failed = true;
+    for (n = 1; n < ALLOCATIONS_MAX && failed; n++) {
+        enum castell_status status;
+
+        cst_alloc_fail_after((uint64_t)n);
+        status = cst_trace_convert(world_path(directory, "graph.events"),
+                                   world_path(directory, "graph.json"));
+        failed = !cst_alloc_fail_pending();
+        cst_alloc_fail_after(0);
+        if (failed && status != CASTELL_ERR_NO_MEMORY)
+            break;
+    }
+    ok(!failed, "and each of %d of reading one", n - 2);
+}
+
+int main(void)
+{
+    /* The first must be first: the names of later traces are longer. */
+    void (*const tests[])(void) = {test_full_disk, test_no_directory,
+                                   test_nested_directory, test_damaged,
+                                   test_no_memory};
+
+    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+        world_open(directory);
+        tests[i]();
+        world_close(directory);
+    }
+    return tap_done();
+}
