@@ -1,0 +1,60 @@
+# apps.sh - what the tests of applications share; read with `.` after tap.sh,
+# from the top of the build tree.
+# shellcheck shell=sh
+
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+unset CASTELL_CORES OPENBLAS_NUM_THREADS OMP_NUM_THREADS
+images=/usr/share/datasets/fashion-mnist
+
+# need APP: skip the whole test when this build has it not.
+need() {
+    if [ ! -x "apps/$1/$1" ]; then
+        echo "1..0 # SKIP apps/$1 is not built: its libraries were not found"
+        exit 0
+    fi
+}
+
+need_images() {
+    if [ ! -d "$images" ]; then
+        echo "1..0 # SKIP dataset-fashion-mnist is not installed"
+        exit 0
+    fi
+}
+
+# verified COMMAND...: it exits with 0 and says that its result was verified.
+verified() {
+    verified_said=$("$@" 2>&1) && verified_status=0 || verified_status=$?
+    echo "$verified_said"
+    case $verified_said in
+    *WRONG*) return 1 ;;
+    *verified*) return "$verified_status" ;;
+    esac
+    return 1
+}
+
+# everywhere APP OPTION...: its result is right by its sequential twin, and with
+# one executor, two, and more than there are cores.
+everywhere() {
+    app=$1
+    shift
+    ok "$app-sequential $*" verified "apps/$app/$app-sequential" "$@"
+    for cores in 1 2 7; do
+        ok "$app $* with $cores executors" \
+            verified env CASTELL_CORES=$cores "apps/$app/$app" "$@"
+    done
+}
+
+# refuses TEXT COMMAND...: it exits with 2 and says one line, the text in it.
+refuses() {
+    refuses_text=$1
+    shift
+    refuses_said=$("$@" 2>&1 >/dev/null) && refuses_status=0 || refuses_status=$?
+    echo "status $refuses_status: $refuses_said"
+    [ "$refuses_status" = 2 ] || return 1
+    [ "$(printf '%s\n' "$refuses_said" | wc -l)" = 1 ] || return 1
+    case $refuses_said in
+    *"$refuses_text"*) return 0 ;;
+    esac
+    return 1
+}
