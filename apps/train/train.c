@@ -257,7 +257,7 @@ static void read_options(int argc, char **argv, struct options *o)
         {"seed", "N", "of the first weights and the order of images", APP_WHOLE,
          &o->seed, 0, 1e9},
         {"load", "FILE", "start from this model", APP_TEXT, &o->load, 0, 0},
-        {"model", "FILE", "write the model there; '' for none", APP_TEXT,
+        {"save", "FILE", "write the model there; '' for none", APP_TEXT,
          &o->save, 0, 0},
         {"target", "PERCENT", "fail when fewer test images are known", APP_REAL,
          &o->target, 0, 100},

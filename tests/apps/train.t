@@ -25,7 +25,7 @@ train_with() {
 # bits OPTION...: one training, three numbers of executors, the same bits.
 bits() {
     for cores in 1 2 7; do
-        ok "train $* with $cores executors" train_with $cores --model "$work/model.$cores" "$@"
+        ok "train $* with $cores executors" train_with $cores --save "$work/model.$cores" "$@"
     done
     for cores in 2 7; do
         ok "the loss curve and the model of $cores executors are those of 1" \
@@ -38,16 +38,16 @@ bits --images 1500 --epochs 2 --hidden 48,32 --target 50
 # A last batch and a last shard that are smaller.
 bits --images 333 --epochs 3 --hidden 20 --batch 100 --shard 30
 ok "another seed" $train --images 333 --epochs 3 --hidden 20 --batch 100 --shard 30 \
-    --seed 2 --model "$work/other"
+    --seed 2 --save "$work/other"
 ok "gives another model" fails cmp -s "$work/model.1" "$work/other"
 
 sum=$(sed 's/.*model //' "$work/sum.1")
 ok "a model that was saved is loaded" says "model $sum" \
-    $train --images 333 --epochs 0 --hidden 20 --load "$work/model.1" --model ''
+    $train --images 333 --epochs 0 --hidden 20 --load "$work/model.1" --save ''
 ok "a target that is not reached" fails \
-    $train --images 100 --epochs 1 --hidden 4 --target 99.9 --model ''
+    $train --images 100 --epochs 1 --hidden 4 --target 99.9 --save ''
 ok "is told" says "below the target" \
-    $train --images 100 --epochs 1 --hidden 4 --target 99.9 --model ''
+    $train --images 100 --epochs 1 --hidden 4 --target 99.9 --save ''
 
 # ---- Input that is refused
 
@@ -73,7 +73,7 @@ zcat "$images/train-images-idx3-ubyte.gz" | head -c 100000 >"$work/images"
 ok "data that are not compressed" sh -c "
     rm '$data/train-labels-idx1-ubyte.gz' &&
     zcat '$images/train-labels-idx1-ubyte.gz' >'$data/train-labels-idx1-ubyte' &&
-    $train --images 100 --epochs 1 --hidden 4 --data '$data' --model ''"
+    $train --images 100 --epochs 1 --hidden 4 --data '$data' --save ''"
 rm "$data/train-images-idx3-ubyte.gz"
 refuse "images that are not there" "cannot read $data/train-images-idx3-ubyte: No such" --data "$data"
 cp "$work/images" "$data/train-images-idx3-ubyte"
@@ -87,5 +87,5 @@ refuse "something else" "is no IDX file" --data "$data"
 head -c 30000 "$images/train-images-idx3-ubyte.gz" >"$data/train-images-idx3-ubyte.gz"
 ok "a compressed file cut short" refuses "ends too early or is damaged" $train --data "$data"
 ok "a model that cannot be written" says "cannot write $work/none/model" \
-    $train --images 100 --epochs 0 --hidden 4 --model "$work/none/model"
+    $train --images 100 --epochs 0 --hidden 4 --save "$work/none/model"
 tap_done
