@@ -107,23 +107,31 @@ static void *executor(void *argument)
     return NULL;
 }
 
+/* Every executor looks at the ports of all, so they come before the first. */
+static enum castell_status make_ports(struct cst_worker *worker)
+{
+    enum castell_status status = CASTELL_OK;
+    struct cst_port *port;
+
+    for (uint32_t i = 1; i < worker->executors && status == CASTELL_OK; i++) {
+        status = cst_engine_port(worker->engine, &port);
+        if (status == CASTELL_OK)
+            atomic_store_explicit(&port->desk.serves, CST_SERVES,
+                                  memory_order_relaxed);
+    }
+    return status;
+}
+
 static enum castell_status start_one(struct cst_worker *worker)
 {
     struct start *start = malloc(sizeof(*start));
-    enum castell_status status;
     pthread_attr_t attributes;
     int error;
 
     if (!start)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for an executor");
     start->worker = worker;
-    status = cst_engine_port(worker->engine, &start->port);
-    if (status != CASTELL_OK) {
-        free(start);
-        return status;
-    }
-    atomic_store_explicit(&start->port->desk.serves, CST_SERVES,
-                          memory_order_relaxed);
+    start->port = cst_engine_port_at(worker->engine, worker->threads_count + 1);
     (void)pthread_attr_init(&attributes);
     (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
     error = pthread_create(&worker->threads[worker->threads_count], &attributes,
@@ -160,6 +168,8 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
     worker->topo = topo;
     worker->executors = executors;
     status = enter(worker);
+    if (status == CASTELL_OK)
+        status = make_ports(worker);
     for (uint32_t i = 1; i < executors && status == CASTELL_OK; i++)
         status = start_one(worker);
     if (status != CASTELL_OK) {
