@@ -53,3 +53,10 @@ AC_DEFUN([CASTELL_ZLIB], [
     [AC_MSG_WARN([no zlib: applications that read images are left out (apt-get install zlib1g-dev)])])
   AM_CONDITIONAL([HAVE_ZLIB], [test "x$castell_zlib" != xno])
 ])
+
+# CASTELL_OPENMP: bodies may use it; a test does.
+AC_DEFUN([CASTELL_OPENMP], [
+  AC_OPENMP
+  AM_CONDITIONAL([HAVE_OPENMP],
+    [test "x$enable_openmp" != xno && test "x$ac_cv_prog_c_openmp" != xunsupported])
+])

@@ -9,6 +9,7 @@
 #include "device/backtrace.h"
 #include "device/child_internal.h"
 #include "device/signals.h"
+#include "device/threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,8 +104,10 @@ static enum castell_status child_start(struct child *child)
     /* No handler of the program's is to run in the child before its body. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    cst_threads_fork_begin();
     child->process = fork();
     error = errno;
+    cst_threads_fork_end(child->process == 0);
     if (child->process == 0)
         cst_child_main(child->request, child->report, child->pipe_ends[1],
                        parent);

@@ -5,10 +5,27 @@
  * Layer: device. May include base.
  *
  * Both are found in the running program, if it has them: libcastell is linked
- * with neither. libgomp and libomp keep the number for each thread that opens
- * parallel regions. OpenBLAS built for OpenMP follows them. OpenBLAS built on
- * pthreads (Debian's default) has one number and one set of threads for the
- * whole process: see cst_threads_process_wide().
+ * with neither. What they do decides what is possible:
+ *
+ *   libgomp, libomp     keep a number, and threads, for each thread that opens
+ *                       parallel regions: any bodies may run at once.
+ *   OpenBLAS on OpenMP  follows them, but has one set of buffers, as many as
+ *                       the last number above 1 that it has seen. Bodies of
+ *                       different numbers above 1 at the same time give wrong
+ *                       results; those of equal numbers wait for one another
+ *                       inside of it.
+ *   OpenBLAS on its     (Debian's default) has one number and one set of
+ *   own threads         threads for the whole process: all bodies that run at
+ *                       once get the same number, and wait as above.
+ *
+ * And fork() makes OpenBLAS end its threads, which hangs for good while they
+ * are at work, or free its buffers, which others may then get. So a body of
+ * several threads is marked as such from cst_threads_use(n) to
+ * cst_threads_use(1), and a process that has OpenBLAS is forked only while
+ * there is none: see cst_threads_fork_begin(). For that to come about, a body
+ * that waits for tasks must not be marked meanwhile.
+ *
+ * All of this was seen with OpenBLAS 0.3.21; README.md says how.
  */
 #ifndef CST_DEVICE_THREADS_H
 #define CST_DEVICE_THREADS_H
@@ -17,33 +34,35 @@
 #include <stdint.h>
 
 /*
- * Look for the libraries and forget what is known of their numbers. Once, at
- * start, before other threads call what is below; again when a library may
- * have been loaded since. No function here fails: what is missing is left out.
+ * Look for the libraries that are loaded; at start. The calling thread uses one
+ * thread from now on, as any thread does that is in no body. No function here
+ * fails: what is missing is left out.
  */
 void cst_threads_init(void);
 
+/* Give back the numbers there were; the same thread, after all bodies. */
+void cst_threads_release(void);
+
 /*
  * From now on, what OpenMP and OpenBLAS do in the calling thread uses `count`
- * threads, at least 1, which may run where the calling thread may. Costs next
- * to nothing when neither has changed since this thread's last call: pass
- * `cores_changed` when the calling thread's CPU set has.
+ * threads, at least 1. With cores_changed, and a count above 1, those threads
+ * are bound to the calling thread's CPU set of now. Costs next to nothing when
+ * neither has changed since this thread's last call.
  */
 void cst_threads_use(uint32_t count, bool cores_changed);
 
 /*
- * Is the number that cst_threads_use() sets one for the whole process? Then
- * bodies that call OpenBLAS with different numbers of cores must not run at
- * the same time.
+ * May bodies with these numbers of threads run at the same time? Where not,
+ * and they do and call OpenBLAS: on OpenMP results may be wrong, on its own
+ * threads bodies use more or fewer cores than they hold.
  */
-bool cst_threads_process_wide(void);
+bool cst_threads_may_mix(uint32_t count, uint32_t other);
 
-/* What a body gets now in the calling thread; 0: the library is not there. */
-struct cst_threads_counts {
-    uint32_t openmp;
-    uint32_t openblas;
-};
-
-void cst_threads_counts(struct cst_threads_counts *ret_counts);
+/*
+ * Around fork(), which is safe between them; the second in parent and child.
+ * What the calling thread itself is at does not count.
+ */
+void cst_threads_fork_begin(void);
+void cst_threads_fork_end(bool in_child);
 
 #endif
