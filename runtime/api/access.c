@@ -3,6 +3,7 @@
  */
 #include "api/api.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "data/data.h"
 
 #include <stdlib.h>
@@ -167,7 +168,7 @@ static int by_base(const void *a, const void *b)
 static enum castell_status many_disjoint(const struct cst_access *accesses,
                                          size_t count)
 {
-    struct sorted *sorted = malloc(count * sizeof(*sorted));
+    struct sorted *sorted = cst_alloc(count * sizeof(*sorted));
     enum castell_status status = CASTELL_OK;
 
     if (!sorted)
@@ -186,7 +187,7 @@ static enum castell_status many_disjoint(const struct cst_access *accesses,
                 break;
             }
     }
-    free(sorted);
+    cst_free(sorted);
     return status;
 }
 

@@ -4,9 +4,10 @@
  */
 #include "api/api.h"
 #include "base/lock.h"
+#include "base/memory.h"
 
+#include <limits.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,24 +33,23 @@ static uint64_t hash(const char *text)
 /*
  * The directory of a path made absolute, so that ./a and a are one file. The
  * file itself need not exist, and may be a link that a task replaces. Returns
- * what free() takes, or NULL without memory.
+ * what cst_free() takes, or NULL without memory.
  */
 static char *canonical(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *directory =
-        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    char *real = directory ? realpath(directory, NULL) : NULL;
-    char *whole = NULL;
+    char *directory = slash ? cst_format("%.*s", (int)(slash - path) + 1, path)
+                            : cst_strdup(".");
+    char real[PATH_MAX];
+    char *whole;
 
     if (!directory)
         return NULL;
-    if (!real)
-        whole = strdup(path); /* whoever opens it will say why */
-    else if (asprintf(&whole, "%s/%s", real, slash ? slash + 1 : path) < 0)
-        whole = NULL;
-    free(real);
-    free(directory);
+    if (realpath(directory, real))
+        whole = cst_format("%s/%s", real, slash ? slash + 1 : path);
+    else
+        whole = cst_strdup(path); /* whoever opens it will say why */
+    cst_free(directory);
     return whole;
 }
 
@@ -62,7 +62,7 @@ static struct file_name *find_or_add(char *path)
         name = name->next;
     if (name)
         return name;
-    name = malloc(sizeof(*name) + strlen(path) + 1);
+    name = cst_alloc(sizeof(*name) + strlen(path) + 1);
     if (!name)
         return NULL;
     memcpy(name->path, path, strlen(path) + 1);
@@ -81,7 +81,7 @@ const char *cst_file_name(const char *path)
     (void)pthread_mutex_lock(&names_lock);
     name = find_or_add(whole);
     (void)pthread_mutex_unlock(&names_lock);
-    free(whole);
+    cst_free(whole);
     return name ? name->path : NULL;
 }
 
@@ -92,6 +92,6 @@ void cst_file_names_release(void)
             struct file_name *name = names[i];
 
             names[i] = name->next;
-            free(name);
+            cst_free(name);
         }
 }

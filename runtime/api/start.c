@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/parse.h"
 #include "device/threads.h"
 
@@ -107,7 +108,7 @@ static enum castell_status read_limits(struct cst_run *run,
     if (status == CASTELL_OK && features)
         status = cst_topo_check_features(features);
     if (status == CASTELL_OK && features) {
-        run->features = strdup(features);
+        run->features = cst_strdup(features);
         limits->features = run->features;
         if (!run->features)
             status = cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to start");
@@ -147,7 +148,7 @@ static void clean_up(struct cst_run *run)
     cst_arena_destroy(run->arena);
     cst_topo_destroy(run->topo);
     cst_file_names_release();
-    free(run->features);
+    cst_free(run->features);
     memset(run, 0, sizeof(*run));
 }
 

@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "base/fail.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,7 @@ enum castell_status castell_group_begin(const char *name)
 
     if (status != CASTELL_OK)
         return status;
-    frame = malloc(sizeof(*frame));
+    frame = cst_alloc(sizeof(*frame));
     if (!frame)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for group %s", name);
     frame->outer = cst_self()->frames;
@@ -179,7 +180,7 @@ enum castell_status castell_group_end(void)
                         "castell_group_end() without castell_group_begin()");
     cst_self()->frames = frame->outer;
     cst_self()->group = frame->group;
-    free(frame);
+    cst_free(frame);
     return CASTELL_OK;
 }
 

@@ -3,8 +3,8 @@
 #include "base/arena_internal.h"
 #include "base/fail.h"
 #include "base/lock.h"
+#include "base/memory.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -91,7 +91,7 @@ static enum castell_status zones_init(struct arena *arena)
 enum castell_status cst_arena_create(size_t range_size,
                                      struct cst_arena **ret_arena)
 {
-    struct arena *arena = calloc(1, sizeof(*arena));
+    struct arena *arena = cst_zalloc(sizeof(*arena));
     const size_t unit = (size_t)2 << HUGE_SHIFT;
     enum castell_status status;
 
@@ -116,7 +116,7 @@ enum castell_status cst_arena_create(size_t range_size,
 fail_unmap:
     (void)munmap(arena->reserved, arena->reserved_size);
 fail_free:
-    free(arena);
+    cst_free(arena);
     return status;
 }
 
@@ -132,7 +132,7 @@ void cst_arena_destroy(struct cst_arena *range)
     cst_zone_release(&arena->huge);
     ASAN_UNPOISON_MEMORY_REGION(arena->reserved, arena->reserved_size);
     (void)munmap(arena->reserved, arena->reserved_size);
-    free(arena);
+    cst_free(arena);
 }
 
 static void *run_take(struct arena *arena, size_t size, size_t *ret_size)

@@ -1,7 +1,6 @@
 #include "base/arena_internal.h"
 #include "base/fail.h"
-
-#include <stdlib.h>
+#include "base/memory.h"
 
 enum {
     ALIGNMENT = 64,
@@ -21,7 +20,7 @@ void cst_slabs_release(struct cst_slabs *slabs)
         struct cst_slab *slab = slabs->made_last;
 
         slabs->made_last = slab->made_before;
-        free(slab);
+        cst_free(slab);
     }
 }
 
@@ -78,7 +77,7 @@ static struct cst_slab *slab_spare(struct cst_slabs *slabs)
         slabs->spare = slab->next;
         return slab;
     }
-    slab = calloc(1, sizeof(*slab));
+    slab = cst_zalloc(sizeof(*slab));
     if (slab) {
         slab->made_before = slabs->made_last;
         slabs->made_last = slab;

@@ -1,5 +1,6 @@
 #include "base/arena_internal.h"
 #include "base/fail.h"
+#include "base/memory.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,9 @@ enum castell_status cst_zone_init(struct cst_zone *zone, char *base,
     void *runs;
 
     CST_ASSERT(granules > 0 && granules < CST_RUN_NONE);
+    if (cst_alloc_refused(size))
+        return cst_fail(CASTELL_ERR_NO_MEMORY,
+                        "no memory for the tables of %zu bytes of arena", size);
     /* Touched only where granules are in use, so it costs next to nothing. */
     runs = mmap(NULL, granules * sizeof(struct cst_run), PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -2,7 +2,9 @@
 
 #include "base/fail.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +21,7 @@ static const size_t HUGE_PAGE = (size_t)2 << 20;
 /* Allocations up to the one that is to fail, that one included; 0: none. */
 static atomic_uint_fast64_t countdown;
 
-static bool refused(size_t size)
+bool cst_alloc_refused(size_t size)
 {
     uint_fast64_t left = atomic_load_explicit(&countdown, memory_order_relaxed);
 
@@ -32,24 +34,25 @@ static bool refused(size_t size)
 
 void *cst_alloc(size_t size)
 {
-    return refused(size) ? NULL : malloc(size);
+    return cst_alloc_refused(size) ? NULL : malloc(size);
 }
 
 void *cst_zalloc(size_t size)
 {
-    return refused(size) ? NULL : calloc(1, size);
+    return cst_alloc_refused(size) ? NULL : calloc(1, size);
 }
 
 void *cst_realloc(void *memory, size_t size)
 {
-    return refused(size) ? NULL : realloc(memory, size);
+    return cst_alloc_refused(size) ? NULL : realloc(memory, size);
 }
 
 void *cst_alloc_aligned(size_t alignment, size_t size)
 {
     void *memory = NULL;
 
-    if (refused(size) || posix_memalign(&memory, alignment, size) != 0)
+    if (cst_alloc_refused(size) ||
+        posix_memalign(&memory, alignment, size) != 0)
         return NULL;
     return memory;
 }
@@ -94,9 +97,9 @@ void *cst_map(size_t size)
     void *memory;
 
     if (size >= HUGE_MIN)
-        return refused(size) ? NULL : map_huge(mapped_size(size));
+        return cst_alloc_refused(size) ? NULL : map_huge(mapped_size(size));
     if (size >= MAP_MIN)
-        return refused(size) ? NULL : map(size);
+        return cst_alloc_refused(size) ? NULL : map(size);
     memory = cst_alloc_aligned(CST_CACHE_LINE, size);
     if (memory)
         memset(memory, 0, size);
@@ -109,6 +112,33 @@ void cst_unmap(void *memory, size_t size)
         free(memory);
     else if (memory)
         (void)munmap(memory, mapped_size(size));
+}
+
+char *cst_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = cst_alloc(size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+char *cst_format(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length >= 0)
+        text = cst_alloc((size_t)length + 1);
+    if (!text)
+        return NULL;
+    va_start(arguments, format);
+    (void)vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 void cst_alloc_fail_after(uint64_t n)

@@ -40,6 +40,17 @@ void cst_free(void *memory);
 void *cst_map(size_t size) __attribute__((malloc, alloc_size(1)));
 void cst_unmap(void *memory, size_t size);
 
+/* A copy of a string, or of what printf() would print; freed by cst_free(). */
+char *cst_strdup(const char *text) __attribute__((malloc));
+char *cst_format(const char *format, ...)
+    __attribute__((malloc, format(printf, 1, 2)));
+
+/*
+ * Is this allocation to fail, as a test said? For those who get memory from the
+ * system in a way of their own, and must ask first.
+ */
+bool cst_alloc_refused(size_t size);
+
 /*
  * For tests: let the n-th allocation from now on, of any thread, fail, once.
  * 1 is the next one; 0 calls it off.

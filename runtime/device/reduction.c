@@ -2,10 +2,10 @@
 
 #include "base/fail.h"
 #include "base/lock.h"
+#include "base/memory.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
@@ -76,16 +76,16 @@ cst_reduction_create(const struct cst_rows *into,
     if (extent > SIZE_MAX - 2 * ALIGNMENT)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "no memory for a copy of %zu bytes", extent);
-    reduction = calloc(1, sizeof(*reduction));
+    reduction = cst_zalloc(sizeof(*reduction));
     if (!reduction)
         goto fail;
-    reduction->buckets = calloc(BUCKETS_MIN, sizeof(*reduction->buckets));
+    reduction->buckets = cst_zalloc(BUCKETS_MIN * sizeof(*reduction->buckets));
     if (!reduction->buckets)
         goto fail_free;
     reduction->buckets_count = BUCKETS_MIN;
     reduction->into = *into;
     reduction->operation = operation;
-    /* Whole lines, as aligned_alloc() wants. */
+    /* Whole lines, as cst_alloc_aligned() wants. */
     reduction->partial_size =
         (ALIGNMENT + extent + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     reduction->mapped =
@@ -95,7 +95,7 @@ cst_reduction_create(const struct cst_rows *into,
     return CASTELL_OK;
 
 fail_free:
-    free(reduction);
+    cst_free(reduction);
 fail:
     return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a reduction");
 }
@@ -105,12 +105,14 @@ static struct partial *partial_create(struct cst_reduction *reduction)
     void *memory;
 
     if (reduction->mapped) {
+        if (cst_alloc_refused(reduction->partial_size))
+            return NULL;
         memory = mmap(NULL, reduction->partial_size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
             memory = NULL;
     } else {
-        memory = aligned_alloc(ALIGNMENT, reduction->partial_size);
+        memory = cst_alloc_aligned(ALIGNMENT, reduction->partial_size);
     }
     if (memory)
         atomic_fetch_add_explicit(&reduction->buffers, 1, memory_order_relaxed);
@@ -123,7 +125,7 @@ static void partial_destroy(struct cst_reduction *reduction,
     if (reduction->mapped)
         (void)munmap(partial, reduction->partial_size);
     else
-        free(partial);
+        cst_free(partial);
     atomic_fetch_sub_explicit(&reduction->buffers, 1, memory_order_relaxed);
 }
 
@@ -151,8 +153,8 @@ void cst_reduction_destroy(struct cst_reduction *reduction)
     }
     spare_destroy(reduction);
     cst_lock_release(&reduction->lock);
-    free(reduction->buckets);
-    free(reduction);
+    cst_free(reduction->buckets);
+    cst_free(reduction);
 }
 
 enum castell_status cst_reduction_begin(struct cst_reduction *reduction,
@@ -207,7 +209,7 @@ static void waiting_grow(struct cst_reduction *reduction)
 {
     struct partial **old = reduction->buckets;
     size_t old_count = reduction->buckets_count;
-    struct partial **buckets = calloc(old_count * 2, sizeof(*buckets));
+    struct partial **buckets = cst_zalloc(old_count * 2 * sizeof(*buckets));
 
     if (!buckets)
         return;
@@ -224,7 +226,7 @@ static void waiting_grow(struct cst_reduction *reduction)
             *bucket = partial;
         }
     }
-    free(old);
+    cst_free(old);
 }
 
 static void waiting_put(struct cst_reduction *reduction,

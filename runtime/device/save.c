@@ -1,8 +1,8 @@
 #include "device/save.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct cst_save {
@@ -31,10 +31,10 @@ enum castell_status cst_save_create(const struct cst_rows *regions,
     struct cst_save *save;
     char *into;
 
-    save = malloc(sizeof(*save) + regions_count * sizeof(save->regions[0]));
+    save = cst_alloc(sizeof(*save) + regions_count * sizeof(save->regions[0]));
     if (!save)
         goto fail;
-    save->bytes = malloc(bytes > 0 ? bytes : 1);
+    save->bytes = cst_alloc(bytes > 0 ? bytes : 1);
     if (!save->bytes)
         goto fail_free;
     save->regions_count = regions_count;
@@ -48,7 +48,7 @@ enum castell_status cst_save_create(const struct cst_rows *regions,
     return CASTELL_OK;
 
 fail_free:
-    free(save);
+    cst_free(save);
 fail:
     return cst_fail(CASTELL_ERR_NO_MEMORY,
                     "no %zu bytes to save what a task may have to write twice",
@@ -69,6 +69,6 @@ void cst_save_destroy(struct cst_save *save)
 {
     if (!save)
         return;
-    free(save->bytes);
-    free(save);
+    cst_free(save->bytes);
+    cst_free(save);
 }

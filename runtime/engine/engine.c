@@ -1,10 +1,10 @@
 #include "engine/engine.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "engine/engine_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -18,7 +18,7 @@ enum {
 enum castell_status cst_engine_create(const struct cst_engine_options *options,
                                       struct cst_engine **ret_engine)
 {
-    struct cst_engine *engine = aligned_alloc(
+    struct cst_engine *engine = cst_alloc_aligned(
         CST_LINE, (sizeof(*engine) + CST_LINE - 1) / CST_LINE * CST_LINE);
     enum castell_status status;
 
@@ -49,7 +49,7 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
 fail_kinds:
     cst_kinds_destroy(engine->kinds);
 fail:
-    free(engine);
+    cst_free(engine);
     return status;
 }
 
@@ -62,11 +62,11 @@ void cst_engine_destroy(struct cst_engine *engine)
     cst_kinds_destroy(engine->kinds);
     cst_ready_release(&engine->ready);
     for (uint32_t i = 0; i < cst_engine_ports_count(engine); i++)
-        free(engine->ports[i]);
+        cst_free(engine->ports[i]);
     cst_groups_release(engine);
     cst_lock_release(&engine->ports_lock);
     cst_lock_release(&engine->groups_lock);
-    free(engine);
+    cst_free(engine);
 }
 
 /* A port whose thread has ended, or the first that was never used. */
@@ -85,7 +85,7 @@ static uint32_t unused_locked(struct cst_engine *engine)
 enum castell_status cst_engine_port(struct cst_engine *engine,
                                     struct cst_port **ret_port)
 {
-    struct cst_port *port = aligned_alloc(
+    struct cst_port *port = cst_alloc_aligned(
         CST_LINE, (sizeof(*port) + CST_LINE - 1) / CST_LINE * CST_LINE);
     uint32_t index;
 
@@ -96,7 +96,7 @@ enum castell_status cst_engine_port(struct cst_engine *engine,
     index = unused_locked(engine);
     if (index <
         atomic_load_explicit(&engine->ports_count, memory_order_relaxed)) {
-        free(port);
+        cst_free(port);
         port = engine->ports[index];
         atomic_store_explicit(&port->used, true, memory_order_relaxed);
     } else if (index < CST_PORTS_MAX) {
@@ -108,7 +108,7 @@ enum castell_status cst_engine_port(struct cst_engine *engine,
     }
     cst_lock_drop(&engine->ports_lock);
     if (index == CST_PORTS_MAX) {
-        free(port);
+        cst_free(port);
         return cst_fail(CASTELL_ERR_LIMIT,
                         "more than %d threads submit or run tasks",
                         CST_PORTS_MAX);

@@ -3,15 +3,15 @@
  * is kept behind it, for some of its tasks may still run.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "engine/engine_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static struct cst_group *make_locked(struct cst_engine *engine,
                                      const char *name)
 {
-    struct cst_group *group = calloc(1, sizeof(*group));
+    struct cst_group *group = cst_zalloc(sizeof(*group));
 
     if (!group)
         return NULL;
@@ -57,6 +57,6 @@ void cst_groups_release(struct cst_engine *engine)
         struct cst_group *group = engine->groups;
 
         engine->groups = group->next;
-        free(group);
+        cst_free(group);
     }
 }

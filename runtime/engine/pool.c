@@ -7,6 +7,7 @@
  * generation can be asked for ever.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "engine/engine_internal.h"
 
 #include <stddef.h>
@@ -74,6 +75,8 @@ static struct chunk *chunk_new(struct cst_engine *engine, size_t needed)
         size *= 2;
     while (size < needed + UNIT)
         size *= 2;
+    if (cst_alloc_refused(size))
+        return NULL;
     memory = size >= CHUNK_MAX ? map_huge(size)
                                : mmap(NULL, size, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -164,8 +167,8 @@ struct cst_task *cst_engine_task_new(struct cst_engine *engine,
     if (leaves < 0)
         return task;
 
-    task->extra = calloc(1, sizeof(*task->extra) +
-                                (size_t)leaves * sizeof(struct cst_leaf));
+    task->extra = cst_zalloc(sizeof(*task->extra) +
+                             (size_t)leaves * sizeof(struct cst_leaf));
     if (!task->extra) {
         cst_engine_task_discard(engine, port, task);
         return NULL;
@@ -180,7 +183,7 @@ void cst_engine_task_discard(struct cst_engine *engine, struct cst_port *port,
     uint32_t class = task->size_class;
 
     (void)engine;
-    free(task->extra);
+    cst_free(task->extra);
     task->next = port->cache.free[class];
     port->cache.free[class] = task;
     count_allocated(&port->cache, 0 - (uint64_t)class_size(class));
@@ -191,12 +194,12 @@ void cst_pool_free(struct cst_engine *engine, struct cst_task *task)
     uint32_t class = task->size_class;
 
     if (task->extra)
-        free(task->extra);
+        cst_free(task->extra);
     while (task->more) {
         struct cst_hold_chunk *chunk = task->more;
 
         task->more = chunk->next;
-        free(chunk);
+        cst_free(chunk);
     }
     task->state = CST_TASK_FREE;
     task->next = engine->freed[class];

@@ -6,10 +6,9 @@
  * that where the tree ends never depends on how fast its leaves are.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "device/reduction.h"
 #include "engine/engine_internal.h"
-
-#include <stdlib.h>
 
 static struct open_reduction *find_open(struct cst_engine *engine,
                                         uint32_t number)
@@ -71,7 +70,7 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
 {
     struct open_reduction *open;
 
-    open = calloc(1, sizeof(*open));
+    open = cst_zalloc(sizeof(*open));
     if (!open)
         return NULL;
     if (cst_reduction_create(
@@ -98,7 +97,7 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
 fail_reduction:
     cst_reduction_destroy(open->reduction);
 fail:
-    free(open);
+    cst_free(open);
     return NULL;
 }
 
@@ -182,7 +181,7 @@ bool cst_engine_close(struct cst_engine *engine, uint32_t number)
     open->holder->flags |= CST_TASK_CANCELLED;
     if (open->holder->waits_for == 0)
         cst_task_list_append(&engine->woken, open->holder);
-    free(open);
+    cst_free(open);
     return joined;
 }
 

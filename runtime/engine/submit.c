@@ -2,9 +2,9 @@
  * A task was submitted: find its places and let it join their queues.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "engine/engine_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void join_place(struct cst_task *task, struct cst_fragment *fragment,
@@ -21,7 +21,7 @@ static bool join_more(struct cst_task *task, const struct cst_hold *like,
                       struct cst_fragment *const *fragments, size_t count)
 {
     struct cst_hold_chunk *chunk =
-        malloc(sizeof(*chunk) + count * sizeof(chunk->holds[0]));
+        cst_alloc(sizeof(*chunk) + count * sizeof(chunk->holds[0]));
 
     if (!chunk)
         return false;

@@ -1,8 +1,8 @@
 #include "sched/kind.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* An implementation whose kind is not known yet. */
@@ -35,7 +35,7 @@ static pthread_mutex_t pending_lock = PTHREAD_MUTEX_INITIALIZER;
 enum castell_status cst_kinds_create(const struct cst_limits *limits,
                                      struct cst_kinds **ret_kinds)
 {
-    struct cst_kinds *kinds = calloc(1, sizeof(*kinds));
+    struct cst_kinds *kinds = cst_zalloc(sizeof(*kinds));
 
     if (!kinds)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kinds");
@@ -48,8 +48,8 @@ enum castell_status cst_kinds_create(const struct cst_limits *limits,
 static void kind_free(struct cst_kind *kind)
 {
     for (uint32_t i = 0; i < CST_CHOICES_MAX; i++)
-        free(kind->choices[i].measures);
-    free(kind);
+        cst_free(kind->choices[i].measures);
+    cst_free(kind);
 }
 
 void cst_kinds_destroy(struct cst_kinds *kinds)
@@ -61,7 +61,7 @@ void cst_kinds_destroy(struct cst_kinds *kinds)
 
         kinds->knowers = knower->next;
         __atomic_store_n(&knower->public_kind->known, NULL, __ATOMIC_RELEASE);
-        free(knower);
+        cst_free(knower);
     }
     while (kinds->first) {
         struct cst_kind *kind = kinds->first;
@@ -70,7 +70,7 @@ void cst_kinds_destroy(struct cst_kinds *kinds)
         kind_free(kind);
     }
     cst_lock_release(&kinds->lock);
-    free(kinds);
+    cst_free(kinds);
 }
 
 /* Add a body; measures are made when there is something to choose from. */
@@ -85,7 +85,7 @@ add_choice(struct cst_kinds *kinds, struct cst_kind *kind, const char *name,
         return cst_fail(CASTELL_ERR_LIMIT,
                         "task %s has more than %d implementations", kind->name,
                         CST_CHOICES_MAX);
-    choice->measures = calloc(CST_SIZE_CLASSES, sizeof(*choice->measures));
+    choice->measures = cst_zalloc(CST_SIZE_CLASSES * sizeof(*choice->measures));
     if (!choice->measures)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "no memory for implementation %s", name);
@@ -130,7 +130,7 @@ static enum castell_status make_locked(struct cst_kinds *kinds,
                                        const struct castell_kind *public_kind,
                                        struct cst_kind **ret_kind)
 {
-    struct cst_kind *kind = calloc(1, sizeof(*kind));
+    struct cst_kind *kind = cst_zalloc(sizeof(*kind));
     enum castell_status status = CASTELL_OK;
 
     if (!kind)
@@ -174,7 +174,7 @@ enum castell_status cst_kinds_know(struct cst_kinds *kinds,
                                    struct castell_kind *public_kind,
                                    struct cst_kind **ret_kind)
 {
-    struct knower *knower = malloc(sizeof(*knower));
+    struct knower *knower = cst_alloc(sizeof(*knower));
     enum castell_status status = CASTELL_OK;
     struct cst_kind *kind;
 
@@ -194,7 +194,7 @@ enum castell_status cst_kinds_know(struct cst_kinds *kinds,
     }
     cst_lock_drop(&kinds->lock);
     if (status != CASTELL_OK)
-        free(knower);
+        cst_free(knower);
     return status;
 }
 
@@ -202,7 +202,7 @@ enum castell_status
 cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
                     const struct castell_implementation *implementation)
 {
-    struct pending *pending = malloc(sizeof(*pending));
+    struct pending *pending = cst_alloc(sizeof(*pending));
     enum castell_status status = CASTELL_OK;
     struct cst_kind *kind;
 
@@ -219,7 +219,7 @@ cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
         cst_lock_drop(&kinds->lock);
     }
     if (status != CASTELL_OK) {
-        free(pending);
+        cst_free(pending);
         return status;
     }
     pending->kind_name = kind_name;

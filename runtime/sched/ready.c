@@ -1,6 +1,7 @@
 #include "sched/ready.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
+
 #include <string.h>
 
 enum { HEAP_FIRST = 256 };
@@ -12,7 +13,7 @@ void cst_ready_init(struct cst_ready *ready)
 
 void cst_ready_release(struct cst_ready *ready)
 {
-    free(ready->heap);
+    cst_free(ready->heap);
 }
 
 static bool goes_before(const struct cst_ready_entry *a,
@@ -29,7 +30,7 @@ static bool grow(struct cst_ready *ready)
 {
     size_t max = ready->heap_max ? ready->heap_max * 2 : HEAP_FIRST;
     struct cst_ready_entry *heap =
-        realloc(ready->heap, max * sizeof(*ready->heap));
+        cst_realloc(ready->heap, max * sizeof(*ready->heap));
 
     if (!heap)
         return false;

@@ -2,6 +2,7 @@
  * bind.c - CPU sets of threads: what we were given, and giving it out.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/parse.h"
 #include "base/thread.h"
 #include "topo/topo_internal.h"
@@ -12,7 +13,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -96,7 +96,7 @@ static enum castell_status add_openmp_places(const struct openmp *openmp,
 
         if (size <= 0)
             continue;
-        numbers = calloc((size_t)size, sizeof(*numbers));
+        numbers = cst_zalloc((size_t)size * sizeof(*numbers));
         if (!numbers)
             return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for %d CPUs",
                             size);
@@ -104,7 +104,7 @@ static enum castell_status add_openmp_places(const struct openmp *openmp,
         for (int i = 0; i < size; i++)
             if (numbers[i] >= 0)
                 (void)hwloc_bitmap_set(cpus, (unsigned)numbers[i]);
-        free(numbers);
+        cst_free(numbers);
     }
     return CASTELL_OK;
 }

@@ -7,6 +7,7 @@
  * container sees, is mounted. A limit holds for everything below it, so the
  * path is walked up to the mount point.
  */
+#include "base/memory.h"
 #include "topo/topo_internal.h"
 
 #include <inttypes.h>
@@ -26,13 +27,13 @@ struct tree {
 static FILE *open_under(const char *root, const char *directory,
                         const char *name)
 {
-    char *path;
+    char *path = cst_format("%s%s/%s", root, directory, name);
     FILE *file;
 
-    if (asprintf(&path, "%s%s/%s", root, directory, name) < 0)
+    if (!path)
         return NULL;
     file = fopen(path, "re");
-    free(path);
+    cst_free(path);
     return file;
 }
 
@@ -65,7 +66,7 @@ static void read_own_path(char *line, struct tree *tree)
     ours = *tree->controller ? listed(controllers, tree->controller)
                              : !*controllers;
     if (ours && !tree->path)
-        tree->path = strdup(path);
+        tree->path = cst_strdup(path);
 }
 
 /*
@@ -95,8 +96,8 @@ static void read_mount(char *line, struct tree *tree)
     if (*tree->controller
             ? strcmp(type, "cgroup") == 0 && listed(options, tree->controller)
             : strcmp(type, "cgroup2") == 0) {
-        tree->mount_root = strdup(fields[3]);
-        tree->mount = strdup(fields[4]);
+        tree->mount_root = cst_strdup(fields[3]);
+        tree->mount = cst_strdup(fields[4]);
     }
 }
 
@@ -187,9 +188,9 @@ static const char *path_below(const struct tree *tree)
 static void walk_up(const struct tree *tree, struct cst_topo_limits *limits)
 {
     size_t mount_length = strlen(tree->mount);
-    char *directory;
+    char *directory = cst_format("%s%s", tree->mount, path_below(tree));
 
-    if (asprintf(&directory, "%s%s", tree->mount, path_below(tree)) < 0)
+    if (!directory)
         return;
     for (;;) {
         char *slash = strrchr(directory, '/');
@@ -199,7 +200,7 @@ static void walk_up(const struct tree *tree, struct cst_topo_limits *limits)
             break;
         *slash = '\0';
     }
-    free(directory);
+    cst_free(directory);
 }
 
 static void read_tree(const char *root, const char *controller,
@@ -211,9 +212,9 @@ static void read_tree(const char *root, const char *controller,
     read_lines(&tree, "mountinfo", read_mount);
     if (tree.mount && tree.mount_root && tree.path)
         walk_up(&tree, limits);
-    free(tree.mount);
-    free(tree.mount_root);
-    free(tree.path);
+    cst_free(tree.mount);
+    cst_free(tree.mount_root);
+    cst_free(tree.path);
 }
 
 void cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits)

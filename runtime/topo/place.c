@@ -2,10 +2,10 @@
  * place.c - which CPUs each executor gets.
  */
 #include "base/fail.h"
+#include "base/memory.h"
 #include "topo/topo_internal.h"
 
 #include <limits.h>
-#include <stdlib.h>
 
 enum { WORD_BITS = sizeof(unsigned long) * CHAR_BIT };
 
@@ -180,10 +180,12 @@ static enum castell_status place_all(struct placing *placing, uint64_t cpus_max)
                                     ? (uint32_t)cpus_max
                                     : topo->cores_count;
 
-    topo->executors = calloc(topo->executors_count, sizeof(*topo->executors));
+    topo->executors =
+        cst_zalloc(topo->executors_count * sizeof(*topo->executors));
     topo->mask_words = (size_t)last / WORD_BITS + 1;
-    topo->masks = calloc((topo->executors_count + (size_t)1) * topo->mask_words,
-                         sizeof(*topo->masks));
+    topo->masks =
+        cst_zalloc(((topo->executors_count + (size_t)1) * topo->mask_words) *
+                   sizeof(*topo->masks));
     if (!topo->executors || !topo->masks)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for %u executors",
                         topo->executors_count);
@@ -204,15 +206,15 @@ enum castell_status cst_topo_place(struct cst_topo *topo,
     enum castell_status status;
 
     CST_ASSERT(count > 0);
-    placing.cpus = calloc((size_t)count, sizeof(*placing.cpus));
+    placing.cpus = cst_zalloc((size_t)count * sizeof(*placing.cpus));
     placing.cpus_of_core =
-        calloc((size_t)count + 1, sizeof(*placing.cpus_of_core));
+        cst_zalloc(((size_t)count + 1) * sizeof(*placing.cpus_of_core));
     if (placing.cpus && placing.cpus_of_core)
         status = place_all(&placing, cpus_max);
     else
         status =
             cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for %d CPUs", count);
-    free(placing.cpus_of_core);
-    free(placing.cpus);
+    cst_free(placing.cpus_of_core);
+    cst_free(placing.cpus);
     return status;
 }

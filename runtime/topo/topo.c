@@ -1,13 +1,13 @@
 #include "topo/topo.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/parse.h"
 #include "base/thread.h"
 #include "topo/topo_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -183,7 +183,7 @@ enum castell_status cst_topo_load(const struct cst_topo_options *options,
     if (status < 0)
         return status;
     cpus = hwloc_bitmap_alloc();
-    topo = calloc(1, sizeof(*topo));
+    topo = cst_zalloc(sizeof(*topo));
     if (cpus && topo)
         status = fill(topo, options, machine, cpus);
     else
@@ -202,7 +202,7 @@ void cst_topo_destroy(struct cst_topo *topo)
 {
     if (!topo)
         return;
-    free(topo->masks);
-    free(topo->executors);
-    free(topo);
+    cst_free(topo->masks);
+    cst_free(topo->executors);
+    cst_free(topo);
 }

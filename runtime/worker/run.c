@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "device/child.h"
 #include "device/reduction.h"
 #include "device/save.h"
@@ -258,8 +259,8 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
     uint64_t begin = cst_clock_ns();
     bool good = false;
 
-    attempt.buffers = calloc(count + 1, sizeof(*attempt.buffers));
-    attempt.rows = calloc(count + 1, sizeof(*attempt.rows));
+    attempt.buffers = cst_zalloc((count + 1) * sizeof(*attempt.buffers));
+    attempt.rows = cst_zalloc((count + 1) * sizeof(*attempt.rows));
     task->attempt = 0;
     if (attempt.buffers && attempt.rows) {
         set_buffers(task, attempt.buffers);
@@ -275,8 +276,8 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
         task->extra->duration_ns = good ? cst_clock_ns() - begin : 0;
     if (!good)
         report(self, task, attempt.how);
-    free(attempt.buffers);
-    free(attempt.rows);
+    cst_free(attempt.buffers);
+    cst_free(attempt.rows);
 }
 
 static void end(struct cst_self *self, struct cst_task *task)

@@ -1,11 +1,11 @@
 #include "worker/worker.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "device/threads.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -95,7 +95,7 @@ static void *executor(void *argument)
     struct cst_wait wait = {&start.worker->stop, 1};
     char name[16];
 
-    free(argument);
+    cst_free(argument);
     self->worker = start.worker;
     self->port = start.port;
     self->stack_low = stack_low();
@@ -124,7 +124,7 @@ static enum castell_status make_ports(struct cst_worker *worker)
 
 static enum castell_status start_one(struct cst_worker *worker)
 {
-    struct start *start = malloc(sizeof(*start));
+    struct start *start = cst_alloc(sizeof(*start));
     pthread_attr_t attributes;
     int error;
 
@@ -138,7 +138,7 @@ static enum castell_status start_one(struct cst_worker *worker)
                            executor, start);
     (void)pthread_attr_destroy(&attributes);
     if (error != 0) {
-        free(start);
+        cst_free(start);
         return cst_fail(CASTELL_ERR_SYSTEM,
                         "executor %u of %u could not be started: %s; ask for "
                         "fewer with CASTELL_CORES",
@@ -154,14 +154,14 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
                                      uint32_t executors,
                                      struct cst_worker **ret_worker)
 {
-    struct cst_worker *worker = calloc(1, sizeof(*worker));
+    struct cst_worker *worker = cst_zalloc(sizeof(*worker));
     enum castell_status status;
 
     if (!worker)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the executors");
-    worker->threads = calloc(executors, sizeof(*worker->threads));
+    worker->threads = cst_zalloc(executors * sizeof(*worker->threads));
     if (!worker->threads) {
-        free(worker);
+        cst_free(worker);
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the executors");
     }
     worker->engine = engine;
@@ -188,6 +188,6 @@ void cst_worker_stop(struct cst_worker *worker)
     for (uint32_t i = 0; i < worker->threads_count; i++)
         (void)pthread_join(worker->threads[i], NULL);
     memset(&self_here, 0, sizeof(self_here));
-    free(worker->threads);
-    free(worker);
+    cst_free(worker->threads);
+    cst_free(worker);
 }
