@@ -370,7 +370,7 @@ CASTELL_MUST_CHECK CASTELL_API enum castell_status castell_barrier(void);
  * Wait until the caller may read these regions (mode and reduction are not
  * read): until each task submitted so far that writes some of their bytes is
  * done. Fails with CASTELL_ERR_CANCELLED when a cancelled or failed task was to
- * write some of them,.
+ * write some of them.
  */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_wait_on(const struct castell_access *regions, size_t regions_count);

@@ -12,6 +12,8 @@
 #include "castell.h"
 #include "engine/engine.h"
 #include "topo/topo.h"
+#include "trace/progress.h"
+#include "trace/trace.h"
 #include "worker/worker.h"
 
 /* All of a run. Immutable between castell_start() and castell_stop(). */
@@ -23,7 +25,8 @@ struct cst_run {
     struct cst_limits limits;
     struct cst_kind free_kind;
     char *features;
-    const char *trace;
+    struct cst_trace *trace; /* NULL: none */
+    struct cst_progress *progress;
 };
 
 /* The run, or NULL before castell_start(). */

@@ -124,9 +124,9 @@ static enum castell_status make_engine(struct cst_run *run,
         .graph = text_option(options->graph, "CASTELL_GRAPH"),
     };
     enum castell_status status;
+    const char *trace = text_option(options->trace, "CASTELL_TRACE");
     uint32_t tasks_max;
 
-    run->trace = text_option(options->trace, "CASTELL_TRACE");
     status = count_option(options->tasks_max, "CASTELL_TASKS_MAX", UINT32_MAX,
                           &tasks_max);
     if (status == CASTELL_OK)
@@ -137,6 +137,12 @@ static enum castell_status make_engine(struct cst_run *run,
     engine.tasks_max = tasks_max ? tasks_max : 1u << 22;
     if (engine.tasks_memory == 0)
         engine.tasks_memory = run->topo->memory / 4;
+    if (trace) {
+        status = cst_trace_open(trace, run->limits.cores, &run->trace);
+        if (status != CASTELL_OK)
+            return status;
+        engine.trace = run->trace;
+    }
     return cst_engine_create(&engine, &run->engine);
 }
 
@@ -145,11 +151,18 @@ static enum castell_status make_engine(struct cst_run *run,
 static void clean_up(struct cst_run *run)
 {
     cst_engine_destroy(run->engine);
+    cst_trace_close(run->trace);
     cst_arena_destroy(run->arena);
     cst_topo_destroy(run->topo);
     cst_file_names_release();
     cst_free(run->features);
     memset(run, 0, sizeof(*run));
+}
+
+/* For the line of progress; its thread owns nothing of the run. */
+static void count(void *engine, struct castell_counters *ret_counters)
+{
+    cst_engine_counters(engine, ret_counters);
 }
 
 static enum castell_status start(struct cst_run *run,
@@ -176,8 +189,11 @@ static enum castell_status start(struct cst_run *run,
     if (status != CASTELL_OK)
         return status;
     cst_threads_init();
-    return cst_worker_start(run->engine, run->topo, run->limits.cores,
-                            &run->worker);
+    status = cst_worker_start(run->engine, run->topo, run->limits.cores,
+                              &run->worker);
+    if (status == CASTELL_OK)
+        status = cst_progress_start(count, run->engine, &run->progress);
+    return status;
 }
 
 enum castell_status castell_start_with(const struct castell_options *options)
@@ -191,6 +207,8 @@ enum castell_status castell_start_with(const struct castell_options *options)
                         "castell_stop()");
     status = start(&run_here, options ? options : &none);
     if (status != CASTELL_OK) {
+        if (run_here.worker)
+            cst_worker_stop(run_here.worker);
         clean_up(&run_here);
         return status;
     }
@@ -219,6 +237,8 @@ int castell_stop(void)
         return EXIT_FAILURE;
     }
     status = castell_barrier();
+    cst_progress_stop(run->progress);
+    run->progress = NULL;
     cst_worker_stop(run->worker);
     run->worker = NULL;
     clean_up(run);

@@ -54,10 +54,16 @@ void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
 
     if (cst_wait_over(&wait))
         return;
+    cst_trace_event(cst_run()->trace, CST_TRACE_WAIT_BEGIN,
+                    self->task ? self->task->id : 0,
+                    self->task ? self->task->kind->id : 0, 0);
     lent = cst_worker_lend(self);
     cst_worker_wait(self, &wait);
     if (lent)
         cst_worker_regain(self);
+    cst_trace_event(cst_run()->trace, CST_TRACE_WAIT_END,
+                    self->task ? self->task->id : 0,
+                    self->task ? self->task->kind->id : 0, 0);
 }
 
 uint64_t cst_task_after(const struct cst_task *task)
@@ -68,6 +74,18 @@ uint64_t cst_task_after(const struct cst_task *task)
 }
 
 /* ---- A task ------------------------------------------------------------- */
+
+static enum castell_status know(struct castell_kind *kind,
+                                struct cst_kind **ret_kind)
+{
+    struct cst_run *run = cst_run();
+    enum castell_status status =
+        cst_kinds_know(cst_engine_kinds(run->engine), kind, ret_kind);
+
+    if (status == CASTELL_OK && run->trace)
+        cst_trace_kind(run->trace, (*ret_kind)->id, (*ret_kind)->label);
+    return status;
+}
 
 static enum castell_status known_kind(struct castell_kind *kind,
                                       struct cst_kind **ret_kind)
@@ -90,7 +108,7 @@ static enum castell_status known_kind(struct castell_kind *kind,
                         "task kind %s has flags or a failure policy that do "
                         "not exist",
                         kind->name);
-    return cst_kinds_know(cst_engine_kinds(cst_run()->engine), kind, ret_kind);
+    return know(kind, ret_kind);
 }
 
 /* Can this node ever run it? */
@@ -317,6 +335,8 @@ castell_task_submit(const struct castell_submission *submission,
         atomic_fetch_add_explicit(&task->group->submitted, 1,
                                   memory_order_relaxed);
     count(&self->port->desk.submitted_all);
+    cst_trace_event(cst_run()->trace, CST_TRACE_SUBMITTED, task->id, kind->id,
+                    0);
     if (task->flags & CST_TASK_INLINE)
         run_inline(self, task);
     else

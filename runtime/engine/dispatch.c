@@ -75,6 +75,7 @@ static void add_constrained(struct cst_engine *engine, struct cst_task *task)
 static void add_ready(struct cst_engine *engine, struct cst_task *task)
 {
     task->state = CST_TASK_READY;
+    cst_engine_event(engine, CST_TRACE_READY, task);
     if (task->flags & CST_TASK_ORDERED)
         cst_ready_add_ordered(&engine->ready, task,
                               task->extra ? task->extra->deadline_ns
@@ -108,6 +109,7 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
     }
     if (is_off(engine, task)) {
         task->flags |= CST_TASK_CANCELLED | CST_TASK_POISONS;
+        cst_engine_event(engine, CST_TRACE_CANCELLED, task);
         if (task->flags & CST_TASK_INLINE)
             atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
         else

@@ -78,6 +78,9 @@ static struct cst_task *end_one(struct cst_engine *engine,
     if (task->group)
         atomic_fetch_add_explicit(&task->group->finished, 1,
                                   memory_order_release);
+    if (__builtin_expect(engine->picture != NULL, 0) &&
+        !(task->flags & CST_TASK_INTERNAL))
+        cst_picture_end(engine->picture, task);
     count_end(engine, task);
     /* Signals and the like are no one's children; folds are. */
     if (!(task->flags & CST_TASK_INTERNAL) || task->kind)

@@ -28,6 +28,7 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     engine->limits = options->limits;
     engine->tasks_max = options->tasks_max;
     engine->tasks_memory = options->tasks_memory;
+    engine->trace = options->trace;
     engine->memory_free = options->limits->memory;
     engine->storage_free = options->limits->storage;
     engine->root.state = CST_TASK_RUNNING;
@@ -43,9 +44,15 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     status = cst_data_create(&engine->data);
     if (status != CASTELL_OK)
         goto fail_kinds;
+    if (options->graph)
+        status = cst_picture_open(options->graph, &engine->picture);
+    if (status != CASTELL_OK)
+        goto fail_data;
     *ret_engine = engine;
     return CASTELL_OK;
 
+fail_data:
+    cst_data_destroy(engine->data);
 fail_kinds:
     cst_kinds_destroy(engine->kinds);
 fail:
@@ -57,6 +64,7 @@ void cst_engine_destroy(struct cst_engine *engine)
 {
     if (!engine)
         return;
+    cst_picture_close(engine->picture);
     cst_pool_release(engine);
     cst_data_destroy(engine->data);
     cst_kinds_destroy(engine->kinds);
@@ -135,6 +143,11 @@ struct cst_kinds *cst_engine_kinds(struct cst_engine *engine)
 const struct cst_limits *cst_engine_limits(struct cst_engine *engine)
 {
     return engine->limits;
+}
+
+struct cst_trace *cst_engine_trace(struct cst_engine *engine)
+{
+    return engine->trace;
 }
 
 struct cst_task *cst_engine_root(struct cst_engine *engine)

@@ -27,6 +27,7 @@
 
 struct cst_engine;
 struct cst_reduction;
+struct cst_trace;
 
 enum {
     CST_PORTS_MAX = 512, /* threads that submit or run tasks */
@@ -93,8 +94,8 @@ struct cst_engine_options {
     const struct cst_limits *limits; /* kept */
     uint64_t tasks_max;
     uint64_t tasks_memory;
-    const char *graph; /* path of a DOT file, or NULL */
-    bool traced;
+    const char *graph;       /* path of a DOT file, or NULL */
+    struct cst_trace *trace; /* kept; NULL: none */
 };
 
 CASTELL_MUST_CHECK enum castell_status
@@ -105,6 +106,9 @@ void cst_engine_destroy(struct cst_engine *engine);
 /* Make a port for a thread; freed with the engine. Any thread. */
 CASTELL_MUST_CHECK enum castell_status
 cst_engine_port(struct cst_engine *engine, struct cst_port **ret_port);
+
+/* The trace of the run, or NULL. */
+struct cst_trace *cst_engine_trace(struct cst_engine *engine);
 
 struct cst_port *cst_engine_port_at(struct cst_engine *engine, uint32_t index);
 uint32_t cst_engine_ports_count(struct cst_engine *engine);

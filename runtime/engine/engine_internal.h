@@ -7,7 +7,9 @@
 #include "base/lock.h"
 #include "data/data.h"
 #include "engine/engine.h"
+#include "engine/picture.h"
 #include "sched/ready.h"
+#include "trace/trace.h"
 
 enum { FAIL_TEXT_SIZE = 512 };
 
@@ -38,6 +40,7 @@ struct cst_engine {
     uint64_t tasks_memory;
     bool fences; /* cst_desk_needs_fence() */
     struct cst_kinds *kinds;
+    struct cst_trace *trace; /* NULL: none */
 
     /* Guarded by ports_lock; ports_count is read without it. */
     struct cst_lock ports_lock;
@@ -54,6 +57,7 @@ struct cst_engine {
 
     /* Owner: the baton's holder. */
     _Alignas(CST_LINE) struct cst_data *data;
+    struct cst_picture *picture; /* NULL: none */
     struct cst_ready ready;
     struct cst_task_list woken;       /* wait for nothing any more */
     struct cst_task_list constrained; /* wait for resources, in order */
@@ -117,6 +121,15 @@ void cst_engine_readmit(struct cst_engine *engine, struct cst_task *task);
 
 /* group.c */
 void cst_groups_release(struct cst_engine *engine);
+
+static inline void cst_engine_event(struct cst_engine *engine,
+                                    enum cst_trace_event event,
+                                    const struct cst_task *task)
+{
+    if (__builtin_expect(engine->trace != NULL, 0) &&
+        !(task->flags & CST_TASK_INTERNAL))
+        cst_trace_write(engine->trace, event, task->id, task->kind->id, 0);
+}
 
 static inline uint64_t cst_task_domain(const struct cst_task *task)
 {

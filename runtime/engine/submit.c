@@ -139,6 +139,9 @@ void cst_engine_submitted_news(struct cst_engine *engine, struct cst_task *task)
                !cst_engine_close_all(engine, task->parent))
         cst_engine_fail(engine, CASTELL_ERR_NO_MEMORY,
                         "no memory to end a reduction");
+    if (__builtin_expect(engine->picture != NULL, 0) &&
+        !(task->flags & CST_TASK_INTERNAL))
+        cst_picture_task(engine->picture, task);
     for (uint32_t i = 0; i < count; i++) {
         bool joined =
             accesses[i].hold.epoch == CST_EPOCH_REDUCTION

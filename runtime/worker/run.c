@@ -18,6 +18,14 @@ enum { BUFFERS_HERE = 16, TEXT_SIZE = 384 };
 
 /* ---- What to say of a failure ------------------------------------------- */
 
+static void event(struct cst_self *self, enum cst_trace_event event,
+                  const struct cst_task *task, int value)
+{
+    if (!(task->flags & CST_TASK_INTERNAL))
+        cst_trace_event(self->worker->trace, event, task->id, task->kind->id,
+                        value);
+}
+
 static const char *where_of(const struct cst_task *task)
 {
     return task->where ? task->where : task->kind->where;
@@ -51,6 +59,7 @@ static void report(struct cst_self *self, struct cst_task *task,
     if (task->kind->on_failure == CASTELL_FAIL)
         cst_engine_fail(self->worker->engine, CASTELL_OK, text);
     task->flags |= CST_TASK_FAILED;
+    event(self, CST_TRACE_FAILED, task, (int)task->attempt);
 }
 
 /* ---- One attempt -------------------------------------------------------- */
@@ -212,13 +221,16 @@ static bool attempt_once(struct attempt *attempt)
 {
     struct cst_task *task = attempt->task;
     bool reduces = (task->flags & CST_TASK_REDUCES) != 0;
-    bool good = !reduces || begin_leaves(attempt);
+    bool good;
 
+    event(attempt->self, CST_TRACE_STARTED, task, (int)task->attempt);
+    good = !reduces || begin_leaves(attempt);
     if (good)
         good = task->kind->flags & CASTELL_ISOLATED ? run_in_child(attempt)
                                                     : run_here(attempt);
     if (reduces)
         end_leaves(attempt, good);
+    event(attempt->self, CST_TRACE_ENDED, task, good ? 0 : 1);
     return good;
 }
 
@@ -242,6 +254,8 @@ static bool attempt_all(struct attempt *attempt)
     }
     while (!good && task->attempt <= kind->retries) {
         if (task->attempt++ > 0) {
+            event(attempt->self, CST_TRACE_RETRIED, task,
+                  (int)task->attempt - 1);
             cst_engine_count_retry(attempt->self->worker->engine);
             if (save)
                 cst_save_restore(save);
@@ -297,7 +311,9 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
     for (uint32_t i = 0; i < task->accesses_count; i++)
         buffers[i] = accesses[i].base;
     task->attempt = 1;
+    event(self, CST_TRACE_STARTED, task, 1);
     result = task->kind->choices[0].body(buffers, cst_task_argument(task));
+    event(self, CST_TRACE_ENDED, task, result);
     if (__builtin_expect(result != 0, 0)) {
         char how[TEXT_SIZE];
 
@@ -315,6 +331,7 @@ void cst_worker_run(struct cst_self *self, struct cst_task *task)
 
     if (cst_task_is_off(task)) {
         task->flags |= CST_TASK_CANCELLED;
+        event(self, CST_TRACE_CANCELLED, task, 0);
         end(self, task);
         return;
     }
@@ -335,6 +352,7 @@ void cst_run_exited(struct cst_self *self, struct cst_task *task, int status)
     char how[TEXT_SIZE];
 
     (void)snprintf(how, sizeof(how), "its body called exit(%d)", status);
+    event(self, CST_TRACE_ENDED, task, 1);
     report(self, task, how);
     end(self, task);
 }

@@ -70,6 +70,7 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
     uint32_t round = 0;
 
     atomic_store_explicit(&desk->hungry, true, memory_order_relaxed);
+    cst_trace_event(self->worker->trace, CST_TRACE_IDLE_BEGIN, 0, 0, 0);
     cst_engine_count_idle(engine, 1);
     cst_engine_poke(engine, self->port);
     while (!(task = find(self, round % LOOK_EVERY == 0))) {
@@ -84,6 +85,7 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
         round = 0;
     }
     cst_engine_count_idle(engine, -1);
+    cst_trace_event(self->worker->trace, CST_TRACE_IDLE_END, 0, 0, 0);
     atomic_store_explicit(&desk->hungry, false, memory_order_relaxed);
     return task;
 }

@@ -65,6 +65,8 @@ static enum castell_status enter(struct cst_worker *worker)
     self->worker = worker;
     self->port = port;
     self->stack_low = stack_low();
+    if (worker->trace && port->desk.index < worker->executors)
+        cst_trace_thread(worker->trace, port->desk.index);
     return CASTELL_OK;
 }
 
@@ -101,6 +103,8 @@ static void *executor(void *argument)
     self->stack_low = stack_low();
     (void)snprintf(name, sizeof(name), "castell-%u", start.port->desk.index);
     (void)pthread_setname_np(pthread_self(), name);
+    if (start.worker->trace)
+        cst_trace_thread(start.worker->trace, start.port->desk.index);
     cst_topo_bind(start.worker->topo, start.port->desk.index, 1);
     cst_threads_use(1, true);
     cst_serve(self, &wait);
@@ -165,6 +169,7 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the executors");
     }
     worker->engine = engine;
+    worker->trace = cst_engine_trace(engine);
     worker->topo = topo;
     worker->executors = executors;
     status = enter(worker);

@@ -4,6 +4,7 @@
 #ifndef CST_WORKER_WORKER_INTERNAL_H
 #define CST_WORKER_WORKER_INTERNAL_H
 
+#include "trace/trace.h"
 #include "worker/worker.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@
 
 struct cst_worker {
     struct cst_engine *engine;
+    struct cst_trace *trace; /* NULL: none */
     const struct cst_topo *topo;
     uint32_t executors;
     uint32_t threads_count;
