@@ -20,26 +20,39 @@ enum castell_status cst_api_sync(struct cst_self *self)
     return CASTELL_OK;
 }
 
-enum castell_status castell_barrier(void)
+/*
+ * Wait until nothing of the program's is unfinished. Only the ends of tasks are
+ * counted, not which: where other threads go on submitting, as many may have
+ * ended as there were, and some of the first still be unfinished.
+ */
+static void wait_for_all(struct cst_self *self)
 {
-    struct cst_engine *engine;
-    enum castell_status status;
-    struct cst_self *self;
-    struct cst_task *parent;
+    struct cst_engine *engine = cst_run()->engine;
+    struct cst_task *root = cst_engine_root(engine);
     uint64_t submitted;
 
+    do {
+        submitted = cst_engine_submitted(engine);
+        cst_api_wait(self, &root->children_finished, submitted);
+    } while (submitted != cst_engine_submitted(engine));
+}
+
+enum castell_status castell_barrier(void)
+{
+    enum castell_status status;
+    struct cst_self *self;
+
     status = cst_api_enter("castell_barrier", &self);
+    if (status == CASTELL_OK)
+        status = cst_api_sync(self);
     if (status != CASTELL_OK)
         return status;
-    status = cst_api_sync(self);
-    if (status != CASTELL_OK)
-        return status;
-    engine = cst_run()->engine;
-    parent = self->task ? self->task : cst_engine_root(engine);
-    submitted =
-        self->task ? parent->children_submitted : cst_engine_submitted(engine);
-    cst_api_wait(self, &parent->children_finished,
-                 submitted + parent->folds_submitted);
+    if (self->task)
+        cst_api_wait(self, &self->task->children_finished,
+                     self->task->children_submitted +
+                         self->task->folds_submitted);
+    else
+        wait_for_all(self);
     return cst_api_status();
 }
 

@@ -380,7 +380,8 @@ void cst_engine_count_retry(struct cst_engine *engine)
 uint64_t cst_engine_submitted(struct cst_engine *engine)
 {
     uint32_t count = cst_engine_ports_count(engine);
-    uint64_t submitted = 0;
+    uint64_t submitted = atomic_load_explicit(&engine->internal.desk.submitted,
+                                              memory_order_acquire);
 
     for (uint32_t i = 0; i < count; i++)
         submitted += atomic_load_explicit(&engine->ports[i]->desk.submitted,

@@ -171,7 +171,7 @@ void cst_engine_count_retry(struct cst_engine *engine);
 void cst_engine_counters(struct cst_engine *engine,
                          struct castell_counters *ret_counters);
 
-/* Tasks submitted by the program itself, so far. */
+/* Tasks submitted by the program itself, so far, and ends of its reductions. */
 uint64_t cst_engine_submitted(struct cst_engine *engine);
 
 /*

@@ -153,6 +153,19 @@ static int fold_body(void *const *buffers, const void *argument)
     return 0;
 }
 
+/* It is a child of whoever submitted the leaves, and waited for. */
+static void count_fold(struct cst_engine *engine, struct cst_task *parent)
+{
+    _Atomic(uint64_t) *of_root = &engine->internal.desk.submitted;
+
+    if (parent == &engine->root)
+        atomic_store_explicit(
+            of_root, atomic_load_explicit(of_root, memory_order_relaxed) + 1,
+            memory_order_release);
+    else
+        parent->folds_submitted++;
+}
+
 bool cst_engine_close(struct cst_engine *engine, uint32_t number)
 {
     struct open_reduction **link = &engine->reductions;
@@ -173,7 +186,7 @@ bool cst_engine_close(struct cst_engine *engine, uint32_t number)
         (struct fold){open->reduction, open->leaves};
     joined = cst_engine_join(engine, fold, cst_task_accesses(fold));
     if (joined) {
-        open->parent->folds_submitted++;
+        count_fold(engine, open->parent);
         if (fold->waits_for == 0)
             cst_task_list_append(&engine->woken, fold);
     }

@@ -88,7 +88,8 @@ struct cst_task {
     struct cst_hold_chunk *more;  /* holds on further places */
     const char *where;            /* it was submitted, "file.c:31"; or NULL */
     /* The tasks that its body submitted, and the ends of their reductions.
-       The body's thread writes the first, the baton's holder the others. */
+       The body's thread writes the first, the baton's holder the others. The
+       root's are counted by the engine, for several threads submit them. */
     uint32_t children_submitted;
     uint32_t folds_submitted;
     /* From here on atomic, and readable for ever: a thread whose wait is over

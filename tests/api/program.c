@@ -1,0 +1,112 @@
+#include "api/program.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+void go(enum castell_status status, const char *call, const char *file,
+        int line)
+{
+    if (status == CASTELL_OK)
+        return;
+    printf("# %s:%d: %s: %d, %s\n", file, line, call, (int)status,
+           castell_error_text());
+    tap_bail("a call failed that must not");
+}
+
+struct castell_task submit(struct castell_kind *kind, const void *argument,
+                           size_t argument_size,
+                           const struct castell_access *accesses,
+                           size_t accesses_count)
+{
+    struct castell_submission submission = {
+        .kind = kind,
+        .accesses = accesses,
+        .accesses_count = accesses_count,
+        .argument = argument,
+        .argument_size = argument_size,
+    };
+    struct castell_task task;
+
+    GO(castell_task_submit(&submission, &task));
+    return task;
+}
+
+void start(uint32_t cores)
+{
+    GO(castell_start_with(&(struct castell_options){.cores = cores}));
+}
+
+void stop(void)
+{
+    must(castell_stop() == 0, "the run stops well");
+}
+
+bool failed_with(enum castell_status status, enum castell_status wanted,
+                 const char *words)
+{
+    char copy[256];
+    char *rest = NULL;
+    bool good = status == wanted;
+
+    (void)snprintf(copy, sizeof(copy), "%s", words);
+    for (char *word = strtok_r(copy, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest))
+        good = good && strstr(castell_error_text(), word);
+    if (!good)
+        printf("# status %d, \"%s\"\n", (int)status, castell_error_text());
+    return good;
+}
+
+void pass_time(void)
+{
+    (void)sched_yield();
+}
+
+void gate_pass(struct gate *gate)
+{
+    atomic_fetch_add(&gate->waiting, 1);
+    while (atomic_load(&gate->open) == 0)
+        pass_time();
+}
+
+void gate_open(struct gate *gate)
+{
+    atomic_store(&gate->open, 1);
+}
+
+void gate_shut(struct gate *gate)
+{
+    atomic_store(&gate->open, 0);
+    atomic_store(&gate->waiting, 0);
+}
+
+void gate_await(struct gate *gate, unsigned count)
+{
+    while (atomic_load(&gate->waiting) < count)
+        pass_time();
+}
+
+void level_raise(struct level *level, long by)
+{
+    long now = atomic_fetch_add(&level->now, by) + by;
+    long highest = atomic_load(&level->highest);
+
+    while (now > highest &&
+           !atomic_compare_exchange_weak(&level->highest, &highest, now))
+        continue;
+}
+
+void level_lower(struct level *level, long by)
+{
+    atomic_fetch_sub(&level->now, by);
+}
+
+bool is_slow(void)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    return true;
+#else
+    return false;
+#endif
+}
