@@ -20,8 +20,6 @@ enum {
     RANGE_MIN = 64 << 20,
 };
 
-#define RANGE_DEFAULT ((size_t)1 << 40)
-
 struct arena {
     struct cst_arena range; /* first: what callers see */
     void *reserved;
@@ -98,7 +96,7 @@ enum castell_status cst_arena_create(size_t range_size,
     if (!arena)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for an arena");
     if (range_size == 0)
-        range_size = RANGE_DEFAULT;
+        range_size = CST_ARENA_RANGE;
     if (!reserve(arena, (range_size + unit - 1) / unit * unit)) {
         status = cst_fail(CASTELL_ERR_NO_MEMORY,
                           "no %d MiB of address space for castell_alloc()",

@@ -28,6 +28,22 @@
 
 enum { CST_ARENA_ALIGNMENT = 64 };
 
+/*
+ * Addresses that are reserved where none are asked for. The sanitizers keep
+ * books of every reserved byte, an eighth of its size and more, so they get
+ * less.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CST_ARENA_RANGE ((size_t)1 << 30)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CST_ARENA_RANGE ((size_t)1 << 30)
+#endif
+#endif
+#ifndef CST_ARENA_RANGE
+#define CST_ARENA_RANGE ((size_t)1 << 40)
+#endif
+
 /* The range of an arena; the rest is private. */
 struct cst_arena {
     uintptr_t base;
@@ -36,7 +52,7 @@ struct cst_arena {
 
 /*
  * Reserve range_size bytes of addresses, less where the system refuses that
- * much; 0 means a tebibyte.
+ * much; 0 means CST_ARENA_RANGE.
  * Fails with CASTELL_ERR_NO_MEMORY when not even 64 MiB can be had.
  */
 CASTELL_MUST_CHECK enum castell_status

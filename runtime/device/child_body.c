@@ -242,7 +242,7 @@ void cst_child_main(const struct cst_child_request *request,
                     struct cst_child_report *report, int pipe_end, pid_t parent)
 {
     struct cst_child_request copy = *request;
-    pthread_t thread;
+    pthread_t thread = pthread_self();
     int error;
 
     child_pipe = pipe_end;

@@ -338,7 +338,7 @@ int main(void)
     struct cst_arena *arena = NULL;
 
     must(cst_arena_create(0, &arena) == CASTELL_OK, "an arena");
-    ok(arena->size == (size_t)1 << 40, "of a tebibyte");
+    ok(arena->size == CST_ARENA_RANGE, "of a tebibyte, if not sanitized");
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         test_life(arena, sizes[i]);
     ok(take(arena, 0) != take(arena, 0), "blocks of no bytes differ");
