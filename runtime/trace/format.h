@@ -51,8 +51,8 @@ struct cst_trace_moment {
 struct cst_trace_record {
     uint64_t ticks;
     uint64_t task;
-    uint32_t event : 8; /* enum cst_trace_event */
-    uint32_t kind : 24;
+    uint16_t event; /* enum cst_trace_event */
+    uint16_t kind;
     int32_t value;
 };
 

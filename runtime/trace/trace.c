@@ -137,13 +137,18 @@ static void wake(struct cst_trace *trace)
     (void)written; /* when it is full already the thread wakes anyway */
 }
 
+static uint16_t limit_kind(uint32_t kind)
+{
+    return kind < CST_TRACE_KIND_MAX ? (uint16_t)kind : CST_TRACE_KIND_MAX;
+}
+
 void cst_trace_write(struct cst_trace *trace, enum cst_trace_event event,
                      uint64_t task, uint32_t kind, int32_t value)
 {
     struct cst_trace_record record = {.ticks = cst_ticks(),
                                       .task = task,
-                                      .event = event & 0xff,
-                                      .kind = kind & CST_TRACE_KIND_MAX,
+                                      .event = (uint16_t)event,
+                                      .kind = limit_kind(kind),
                                       .value = value};
 
     if (__builtin_expect(seat.serial != trace->serial, 0))
@@ -162,7 +167,7 @@ void cst_trace_kind(struct cst_trace *trace, uint32_t kind,
 
     if (!entry)
         return; /* it shows as "kind 7" */
-    entry->kind = kind;
+    entry->kind = limit_kind(kind);
     memcpy(entry->name, name, size);
     cst_lock_take(&lock);
     entry->next = trace->names;

@@ -21,7 +21,7 @@
 
 struct cst_trace;
 
-enum { CST_TRACE_KIND_MAX = (1 << 24) - 1 };
+enum { CST_TRACE_KIND_MAX = UINT16_MAX };
 
 enum cst_trace_event {
     CST_TRACE_SUBMITTED = 1,
@@ -57,7 +57,7 @@ void cst_trace_close(struct cst_trace *trace);
 /* The calling thread is that executor from now on; others have no number. */
 void cst_trace_thread(struct cst_trace *trace, uint32_t executor);
 
-/* Name a kind, at most CST_TRACE_KIND_MAX; the name is copied. */
+/* Name a kind; those past CST_TRACE_KIND_MAX look alike. The name is copied. */
 void cst_trace_kind(struct cst_trace *trace, uint32_t kind, const char *name);
 
 /* Write an event; see cst_trace_event(). */

@@ -3,6 +3,7 @@
  * numbers are; none shares a CPU while there are enough; only CPUs that the
  * process may use are used. On recorded machines, then on this one.
  */
+#include "base/memory.h"
 #include "base/parse.h"
 #include "harness/tap.h"
 #include "topo/topo.h"
@@ -240,6 +241,27 @@ static void test_narrow_set(void)
     (void)sched_setaffinity(0, sizeof(whole), &whole);
 }
 
+static void test_no_memory(void)
+{
+    struct cst_topo_options options = {.executors = 3};
+    bool failed = true;
+    int n;
+
+    for (n = 1; n < 100 && failed; n++) {
+        struct cst_topo *topo = NULL;
+        enum castell_status status;
+
+        cst_alloc_fail_after((uint64_t)n);
+        status = cst_topo_load(&options, &topo);
+        failed = !cst_alloc_fail_pending();
+        cst_alloc_fail_after(0);
+        cst_topo_destroy(topo);
+        if (failed && (status != CASTELL_ERR_NO_MEMORY || topo))
+            break;
+    }
+    ok(!failed && n > 3, "each of %d allocations may fail", n - 2);
+}
+
 static void test_features(void)
 {
     ok(cst_topo_has_feature("bigmem,ib", "ib") &&
@@ -275,6 +297,7 @@ int main(void)
     test_refused();
     test_this_machine();
     test_narrow_set();
+    test_no_memory();
     test_features();
     return tap_done();
 }

@@ -171,8 +171,10 @@ static bool is_total(const void *bytes, size_t size)
     const char *json = world_path(directory, "graph.json");
     enum castell_status status;
 
-    world_write(events, bytes, size);
+    /* New files: some file systems wait for the disk when one is replaced. */
+    (void)unlink(events);
     (void)unlink(json);
+    world_write(events, bytes, size);
     status = cst_trace_convert(events, json);
     return (status == CASTELL_OK) == (access(json, F_OK) == 0) &&
            (status == CASTELL_OK || status == CASTELL_ERR_INVALID);
