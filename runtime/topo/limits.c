@@ -7,6 +7,7 @@
  * container sees, is mounted. A limit holds for everything below it, so the
  * path is walked up to the mount point.
  */
+#include "base/fail.h"
 #include "base/memory.h"
 #include "topo/topo_internal.h"
 
@@ -22,17 +23,24 @@ struct tree {
     char *mount;            /* where it is mounted; NULL when nowhere */
     char *mount_root;       /* and which cgroup is seen there */
     char *path;             /* our own cgroup */
+    bool no_memory;         /* there was none to read it */
+    struct cst_topo_limits *limits;
 };
 
-static FILE *open_under(const char *root, const char *directory,
-                        const char *name)
+/* Keep what was allocated, or note that there was no memory for it. */
+static char *keep(struct tree *tree, char *text)
 {
-    char *path = cst_format("%s%s/%s", root, directory, name);
-    FILE *file;
+    tree->no_memory = tree->no_memory || !text;
+    return text;
+}
 
-    if (!path)
-        return NULL;
-    file = fopen(path, "re");
+/* NULL where there is no such file. */
+static FILE *open_file(struct tree *tree, const char *directory,
+                       const char *name)
+{
+    char *path = keep(tree, cst_format("%s%s/%s", tree->root, directory, name));
+    FILE *file = path ? fopen(path, "re") : NULL;
+
     cst_free(path);
     return file;
 }
@@ -66,7 +74,7 @@ static void read_own_path(char *line, struct tree *tree)
     ours = *tree->controller ? listed(controllers, tree->controller)
                              : !*controllers;
     if (ours && !tree->path)
-        tree->path = cst_strdup(path);
+        tree->path = keep(tree, cst_strdup(path));
 }
 
 /*
@@ -96,15 +104,15 @@ static void read_mount(char *line, struct tree *tree)
     if (*tree->controller
             ? strcmp(type, "cgroup") == 0 && listed(options, tree->controller)
             : strcmp(type, "cgroup2") == 0) {
-        tree->mount_root = cst_strdup(fields[3]);
-        tree->mount = cst_strdup(fields[4]);
+        tree->mount_root = keep(tree, cst_strdup(fields[3]));
+        tree->mount = keep(tree, cst_strdup(fields[4]));
     }
 }
 
 static void read_lines(struct tree *tree, const char *name,
                        void (*read)(char *line, struct tree *tree))
 {
-    FILE *file = open_under(tree->root, "/proc/self", name);
+    FILE *file = open_file(tree, "/proc/self", name);
     char *line = NULL;
     size_t size = 0;
 
@@ -117,10 +125,10 @@ static void read_lines(struct tree *tree, const char *name,
 }
 
 /* Read one or two numbers of a file; "max" is UINT64_MAX. Returns how many. */
-static int read_numbers(const char *root, const char *directory,
+static int read_numbers(struct tree *tree, const char *directory,
                         const char *name, uint64_t numbers[2])
 {
-    FILE *file = open_under(root, directory, name);
+    FILE *file = open_file(tree, directory, name);
     char words[2][32];
     int count;
 
@@ -152,20 +160,22 @@ static void lower_to_quota(struct cst_topo_limits *limits, uint64_t quota,
 }
 
 /* The limits that one cgroup sets; files that it has not got set none. */
-static void read_one(const char *root, const char *directory,
-                     struct cst_topo_limits *limits)
+static void read_one(struct tree *tree, const char *directory)
 {
+    struct cst_topo_limits *limits = tree->limits;
+    bool is_second = !*tree->controller;
     uint64_t numbers[2];
     uint64_t period[2];
 
-    if (read_numbers(root, directory, "memory.max", numbers) > 0)
+    if (read_numbers(tree, directory,
+                     is_second ? "memory.max" : "memory.limit_in_bytes",
+                     numbers) > 0)
         lower(&limits->memory, numbers[0]);
-    if (read_numbers(root, directory, "memory.limit_in_bytes", numbers) > 0)
-        lower(&limits->memory, numbers[0]);
-    if (read_numbers(root, directory, "cpu.max", numbers) == 2)
+    if (is_second && read_numbers(tree, directory, "cpu.max", numbers) == 2)
         lower_to_quota(limits, numbers[0], numbers[1]);
-    if (read_numbers(root, directory, "cpu.cfs_quota_us", numbers) > 0 &&
-        read_numbers(root, directory, "cpu.cfs_period_us", period) > 0)
+    if (!is_second &&
+        read_numbers(tree, directory, "cpu.cfs_quota_us", numbers) > 0 &&
+        read_numbers(tree, directory, "cpu.cfs_period_us", period) > 0)
         lower_to_quota(limits, numbers[0], period[0]);
 }
 
@@ -185,17 +195,16 @@ static const char *path_below(const struct tree *tree)
     return *below == '/' && !strstr(below, "/..") ? below : "";
 }
 
-static void walk_up(const struct tree *tree, struct cst_topo_limits *limits)
+static void walk_up(struct tree *tree)
 {
     size_t mount_length = strlen(tree->mount);
-    char *directory = cst_format("%s%s", tree->mount, path_below(tree));
+    char *directory =
+        keep(tree, cst_format("%s%s", tree->mount, path_below(tree)));
 
-    if (!directory)
-        return;
-    for (;;) {
+    while (directory) {
         char *slash = strrchr(directory, '/');
 
-        read_one(tree->root, directory, limits);
+        read_one(tree, directory);
         if (!slash || (size_t)(slash - directory) < mount_length)
             break;
         *slash = '\0';
@@ -203,24 +212,31 @@ static void walk_up(const struct tree *tree, struct cst_topo_limits *limits)
     cst_free(directory);
 }
 
-static void read_tree(const char *root, const char *controller,
+/* Lower the limits to those of one tree; false: no memory. */
+static bool read_tree(const char *root, const char *controller,
                       struct cst_topo_limits *limits)
 {
-    struct tree tree = {.root = root, .controller = controller};
+    struct tree tree = {
+        .root = root, .controller = controller, .limits = limits};
 
     read_lines(&tree, "cgroup", read_own_path);
     read_lines(&tree, "mountinfo", read_mount);
     if (tree.mount && tree.mount_root && tree.path)
-        walk_up(&tree, limits);
+        walk_up(&tree);
     cst_free(tree.mount);
     cst_free(tree.mount_root);
     cst_free(tree.path);
+    return !tree.no_memory;
 }
 
-void cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits)
+enum castell_status cst_topo_read_limits(const char *root,
+                                         struct cst_topo_limits *ret_limits)
 {
-    *ret_limits = (struct cst_topo_limits){UINT64_MAX, UINT64_MAX};
-    read_tree(root, "", ret_limits);
-    read_tree(root, "memory", ret_limits);
-    read_tree(root, "cpu", ret_limits);
+    struct cst_topo_limits limits = {UINT64_MAX, UINT64_MAX};
+
+    if (!read_tree(root, "", &limits) || !read_tree(root, "memory", &limits) ||
+        !read_tree(root, "cpu", &limits))
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to read cgroups");
+    *ret_limits = limits;
+    return CASTELL_OK;
 }

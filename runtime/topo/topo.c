@@ -155,13 +155,14 @@ static enum castell_status fill(struct cst_topo *topo,
                                 hwloc_topology_t machine, hwloc_bitmap_t cpus)
 {
     struct cst_topo_limits limits = {UINT64_MAX, UINT64_MAX};
-    enum castell_status status;
+    enum castell_status status = CASTELL_OK;
 
     topo->executors_count = options->executors;
     topo->is_this_machine = hwloc_topology_is_thissystem(machine) != 0;
     if (topo->is_this_machine)
-        cst_topo_read_limits("", &limits);
-    status = choose_cpus(topo, machine, options->cpus, cpus);
+        status = cst_topo_read_limits("", &limits);
+    if (status == CASTELL_OK)
+        status = choose_cpus(topo, machine, options->cpus, cpus);
     if (status < 0)
         return status;
     describe(topo, machine, &limits);

@@ -18,9 +18,11 @@ struct cst_topo_limits {
 /*
  * Read the limits of the process whose /proc/self/cgroup and mountinfo lie
  * under root ("" for the real ones), versions 1 and 2, those of every cgroup
- * above its own included. What cannot be read is no limit.
+ * above its own included. What cannot be read is no limit. Fails with
+ * CASTELL_ERR_NO_MEMORY.
  */
-void cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits);
+CASTELL_MUST_CHECK enum castell_status
+cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits);
 
 /*
  * The CPUs that the process was started with, as far as the topology allows

@@ -45,7 +45,8 @@ static bool end(uint64_t memory, uint64_t cpus)
     struct cst_topo_limits limits;
     char command[PATH_SIZE + 16];
 
-    cst_topo_read_limits(root, &limits);
+    if (cst_topo_read_limits(root, &limits) != CASTELL_OK)
+        return false;
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", root);
     /* NOLINTNEXTLINE(cert-env33-c,concurrency-mt-unsafe) */
     if (system(command) != 0)

@@ -247,7 +247,7 @@ static void test_no_memory(void)
     bool failed = true;
     int n;
 
-    for (n = 1; n < 100 && failed; n++) {
+    for (n = 1; n < 1000 && failed; n++) {
         struct cst_topo *topo = NULL;
         enum castell_status status;
 
