@@ -46,8 +46,7 @@ static void test_task(void)
        "a task before castell_start() is refused");
     ok(castell_start_with(NULL) == CASTELL_OK, "it starts");
     ok(castell_start_with(NULL) == CASTELL_ERR_INVALID, "once");
-    ok(submit(&double_kind, x, CASTELL_INOUT, NULL) == CASTELL_OK &&
-           x[7] == 16,
+    ok(submit(&double_kind, x, CASTELL_INOUT, NULL) == CASTELL_OK && x[7] == 16,
        "a task runs at once");
     ok(submit(&double_kind, NULL, CASTELL_INOUT, NULL) == CASTELL_ERR_INVALID,
        "NULL is refused");
@@ -120,8 +119,8 @@ static void test_policies(void)
     ok(submit(&double_kind, x, CASTELL_INOUT, &task) == CASTELL_OK &&
            x[0] == 1 && castell_task_wait(task) == CASTELL_ERR_CANCELLED,
        "its reader is cancelled");
-    ok(submit(&double_kind, x, CASTELL_OUT, &task) == CASTELL_OK &&
-           x[0] == 2 && castell_wait_on(&read, 1) == CASTELL_OK,
+    ok(submit(&double_kind, x, CASTELL_OUT, &task) == CASTELL_OK && x[0] == 2 &&
+           castell_wait_on(&read, 1) == CASTELL_OK,
        "until somebody overwrites it");
     ok(castell_stop() == 0, "the run did not fail");
 }
