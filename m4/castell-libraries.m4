@@ -60,3 +60,17 @@ AC_DEFUN([CASTELL_OPENMP], [
   AM_CONDITIONAL([HAVE_OPENMP],
     [test "x$enable_openmp" != xno && test "x$ac_cv_prog_c_openmp" != xunsupported])
 ])
+
+# CASTELL_LIBDW: names and lines in the report of a crash. Only its header is
+# used here; the library is loaded when it is needed, and may be missing.
+AC_DEFUN([CASTELL_LIBDW], [
+  AC_ARG_WITH([libdw],
+    [AS_HELP_STRING([--without-libdw], [no lines in the reports of crashes])],
+    [], [with_libdw=check])
+  castell_libdw=no
+  AS_IF([test "x$with_libdw" != xno],
+    [AC_CHECK_HEADER([elfutils/libdwfl.h], [castell_libdw=yes],
+      [AS_IF([test "x$with_libdw" = xyes],
+        [AC_MSG_ERROR([elfutils/libdwfl.h is needed: apt-get install libdw-dev])])])])
+  AM_CONDITIONAL([HAVE_LIBDW], [test "x$castell_libdw" = xyes])
+])

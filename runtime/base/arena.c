@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/memory.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,7 +25,7 @@ struct arena {
     struct cst_arena range; /* first: what callers see */
     void *reserved;
     size_t reserved_size;
-    struct cst_lock lock; /* guards all below */
+    /* All below is guarded by the lock of all arenas. */
     size_t bytes;
     struct cst_zone small; /* the lower half of the range: slabs and blocks */
     struct cst_zone huge;  /* the upper half: blocks of HUGE_MIN and more */
@@ -41,6 +42,27 @@ struct place {
     size_t size;
 };
 
+/* One for all arenas, of which a program has one: so it is easily held across
+   fork(), which leaves the arena usable in the child. */
+static struct cst_lock lock;
+
+static void lock_take(void) CST_UNCHECKED
+{
+    cst_lock_take(&lock);
+}
+
+static void lock_drop(void) CST_UNCHECKED
+{
+    cst_lock_drop(&lock);
+}
+
+static void lock_init(void)
+{
+    cst_lock_init(&lock, CST_RANK_ARENA, "arena");
+    /* Without memory for that a child may find the lock taken for ever. */
+    (void)pthread_atfork(lock_take, lock_drop, lock_drop);
+}
+
 static struct arena *arena_of(const struct cst_arena *arena)
 {
     return (struct arena *)(uintptr_t)arena; // NOLINT
@@ -52,6 +74,8 @@ static bool reserve(struct arena *arena, size_t size)
     const size_t align = (size_t)1 << HUGE_SHIFT;
     char *base = MAP_FAILED;
 
+    if (cst_alloc_refused(size))
+        return false;
     for (; size >= RANGE_MIN; size /= 2) {
         base = mmap(NULL, size + align, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -89,12 +113,14 @@ static enum castell_status zones_init(struct arena *arena)
 enum castell_status cst_arena_create(size_t range_size,
                                      struct cst_arena **ret_arena)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct arena *arena = cst_zalloc(sizeof(*arena));
     const size_t unit = (size_t)2 << HUGE_SHIFT;
     enum castell_status status;
 
     if (!arena)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for an arena");
+    (void)pthread_once(&once, lock_init);
     if (range_size == 0)
         range_size = CST_ARENA_RANGE;
     if (!reserve(arena, (range_size + unit - 1) / unit * unit)) {
@@ -107,7 +133,6 @@ enum castell_status cst_arena_create(size_t range_size,
     if (status < 0)
         goto fail_unmap;
     cst_slabs_init(&arena->slabs, &arena->small);
-    cst_lock_init(&arena->lock, CST_RANK_ARENA, "arena");
     *ret_arena = &arena->range;
     return CASTELL_OK;
 
@@ -118,19 +143,18 @@ fail_free:
     return status;
 }
 
-void cst_arena_destroy(struct cst_arena *range)
+void cst_arena_destroy(struct cst_arena *arena)
 {
-    struct arena *arena = arena_of(range);
+    struct arena *own = arena_of(arena);
 
-    if (!arena)
+    if (!own)
         return;
-    cst_lock_release(&arena->lock);
-    cst_slabs_release(&arena->slabs);
-    cst_zone_release(&arena->small);
-    cst_zone_release(&arena->huge);
-    ASAN_UNPOISON_MEMORY_REGION(arena->reserved, arena->reserved_size);
-    (void)munmap(arena->reserved, arena->reserved_size);
-    cst_free(arena);
+    cst_slabs_release(&own->slabs);
+    cst_zone_release(&own->small);
+    cst_zone_release(&own->huge);
+    ASAN_UNPOISON_MEMORY_REGION(own->reserved, own->reserved_size);
+    (void)munmap(own->reserved, own->reserved_size);
+    cst_free(own);
 }
 
 static void *run_take(struct arena *arena, size_t size, size_t *ret_size)
@@ -148,24 +172,26 @@ static void *run_take(struct arena *arena, size_t size, size_t *ret_size)
     return cst_zone_address(zone, head);
 }
 
-enum castell_status cst_arena_alloc(struct cst_arena *range, size_t size,
+enum castell_status cst_arena_alloc(struct cst_arena *arena, size_t size,
                                     void **ret_block)
 {
-    struct arena *arena = arena_of(range);
+    struct arena *own = arena_of(arena);
     size_t taken = 0;
-    void *block;
+    void *block = NULL;
 
     if (size == 0)
         size = 1;
-    cst_lock_take(&arena->lock);
-    block = size <= CST_SLAB_OBJECT_SIZE_MAX
-                ? cst_slabs_take(&arena->slabs, size, &taken)
-                : run_take(arena, size, &taken);
-    arena->bytes += taken;
-    cst_lock_drop(&arena->lock);
+    cst_lock_take(&lock);
+    if (!cst_alloc_refused(size))
+        block = size <= CST_SLAB_OBJECT_SIZE_MAX
+                    ? cst_slabs_take(&own->slabs, size, &taken)
+                    : run_take(own, size, &taken);
+    own->bytes += taken;
+    cst_lock_drop(&lock);
     if (!block)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "castell_alloc() has no memory for %zu bytes", size);
+    ASAN_POISON_MEMORY_REGION(block, taken);
     ASAN_UNPOISON_MEMORY_REGION(block, size);
     *ret_block = block;
     return CASTELL_OK;
@@ -239,49 +265,49 @@ static enum castell_status retire_locked(struct arena *arena, const void *block,
     return CASTELL_OK;
 }
 
-enum castell_status cst_arena_retire(struct cst_arena *range, const void *block,
+enum castell_status cst_arena_retire(struct cst_arena *arena, const void *block,
                                      size_t *ret_size)
 {
-    struct arena *arena = arena_of(range);
+    struct arena *own = arena_of(arena);
     enum castell_status status;
 
-    if (!cst_arena_owns(range, block))
+    if (!cst_arena_owns(arena, block))
         return cst_fail(CASTELL_ERR_INVALID,
                         "castell_free(%p): not memory of castell_alloc()",
                         block);
-    cst_lock_take(&arena->lock);
-    status = retire_locked(arena, block, ret_size);
-    cst_lock_drop(&arena->lock);
+    cst_lock_take(&lock);
+    status = retire_locked(own, block, ret_size);
+    cst_lock_drop(&lock);
     return status;
 }
 
-void cst_arena_release(struct cst_arena *range, void *block)
+void cst_arena_release(struct cst_arena *arena, void *block)
 {
-    struct arena *arena = arena_of(range);
+    struct arena *own = arena_of(arena);
     struct place place;
 
-    cst_lock_take(&arena->lock);
-    place = find(arena, block);
+    cst_lock_take(&lock);
+    place = find(own, block);
     CST_ASSERT(place_state(&place) == CST_OBJECT_RETIRED);
     CST_ASSERT(place.start == (char *)block);
     ASAN_POISON_MEMORY_REGION(place.start, place.size);
-    arena->bytes -= place.size;
+    own->bytes -= place.size;
     if (place.slab)
-        cst_slabs_give(&arena->slabs, place.slab, place.object);
+        cst_slabs_give(&own->slabs, place.slab, place.object);
     else
         cst_zone_give(place.zone, place.head);
-    cst_lock_drop(&arena->lock);
+    cst_lock_drop(&lock);
 }
 
-bool cst_arena_is_retired(const struct cst_arena *range, const void *base,
+bool cst_arena_is_retired(const struct cst_arena *arena, const void *base,
                           size_t size)
 {
-    const struct arena *arena = arena_of(range);
+    const struct arena *own = arena_of(arena);
     const char *from = base;
     const char *end = from + size;
 
-    while (from < end && cst_arena_owns(range, from)) {
-        struct place place = find(arena, from);
+    while (from < end && cst_arena_owns(arena, from)) {
+        struct place place = find(own, from);
 
         if (place_state(&place) != CST_OBJECT_USED)
             return true;
@@ -290,14 +316,14 @@ bool cst_arena_is_retired(const struct cst_arena *range, const void *base,
     return false;
 }
 
-size_t cst_arena_bytes(struct cst_arena *range)
+size_t cst_arena_bytes(struct cst_arena *arena)
 {
-    struct arena *arena = arena_of(range);
+    struct arena *own = arena_of(arena);
     size_t bytes;
 
-    cst_lock_take(&arena->lock);
-    bytes = arena->bytes;
-    cst_lock_drop(&arena->lock);
+    cst_lock_take(&lock);
+    bytes = own->bytes;
+    cst_lock_drop(&lock);
     return bytes;
 }
 
@@ -319,19 +345,19 @@ static size_t run_check(const struct arena *arena, const struct cst_zone *zone,
                : (size_t)cst_zone_length(zone, head) << zone->shift;
 }
 
-void cst_arena_check(struct cst_arena *range)
+void cst_arena_check(struct cst_arena *arena)
 {
-    struct arena *arena = arena_of(range);
-    const struct cst_zone *zones[] = {&arena->small, &arena->huge};
+    struct arena *own = arena_of(arena);
+    const struct cst_zone *zones[] = {&own->small, &own->huge};
     size_t bytes = 0;
 
-    cst_lock_take(&arena->lock);
+    cst_lock_take(&lock);
     for (int i = 0; i < 2; i++) {
         cst_zone_check(zones[i]);
         for (uint32_t head = 0; head < zones[i]->top;
              head += cst_zone_length(zones[i], head))
-            bytes += run_check(arena, zones[i], head);
+            bytes += run_check(own, zones[i], head);
     }
-    CST_ASSERT(bytes == arena->bytes);
-    cst_lock_drop(&arena->lock);
+    CST_ASSERT(bytes == own->bytes);
+    cst_lock_drop(&lock);
 }

@@ -4,8 +4,8 @@
  * Layer: base.
  *
  * Threads: any thread may call anything but create and destroy. One lock
- * (CST_RANK_ARENA) guards what alloc, retire and release change; the questions
- * (owns, is_retired) take none.
+ * (CST_RANK_ARENA) guards what alloc, retire and release change, and is held
+ * across fork(); the questions (owns, is_retired) take none.
  *
  * One range of addresses is reserved for good, so that whether memory is the
  * arena's is one comparison, and memory of any other kind costs nothing. A

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/thread.h"
 #include "device/backtrace.h"
 #include "device/child_internal.h"
@@ -59,15 +60,16 @@ static void output_flush(FILE *stream)
 static enum castell_status child_init(struct child *child,
                                       const struct cst_child_request *request)
 {
-    void *memory;
+    void *memory = MAP_FAILED;
 
     *child = (struct child){.request = request, .process_file = -1};
     if (pipe2(child->pipe_ends, O_CLOEXEC) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM,
                         "task %s has no pipe to its child process: %s",
                         request->label, cst_reason(errno));
-    memory = mmap(NULL, sizeof(*child->report), PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!cst_alloc_refused(sizeof(*child->report)))
+        memory = mmap(NULL, sizeof(*child->report), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         (void)close(child->pipe_ends[0]);
         (void)close(child->pipe_ends[1]);

@@ -6,14 +6,17 @@
  * list of the blocks there are, then by several threads.
  */
 #include "base/arena.h"
+#include "base/memory.h"
 #include "harness/tap.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { BLOCKS_MAX = 400, STEPS = 20000, THREADS = 4, THREAD_STEPS = 3000 };
 
@@ -282,6 +285,7 @@ struct thread_run {
     struct cst_arena *arena;
     unsigned seed;
     int wrong;
+    atomic_bool over;
 };
 
 static void *run_thread(void *argument)
@@ -330,6 +334,71 @@ static void test_threads(struct cst_arena *arena)
     cst_arena_check(arena);
 }
 
+/* Without memory there is an error, and the arena is as it was. */
+static void test_no_memory(void)
+{
+    struct cst_arena *arena = NULL;
+    void *blocks[3] = {NULL};
+    uint64_t n = 1;
+
+    for (;; n++) {
+        enum castell_status status;
+
+        cst_alloc_fail_after(n);
+        status = arena ? CASTELL_OK : cst_arena_create(0, &arena);
+        for (int i = 0; i < 3 && status == CASTELL_OK; i++) {
+            if (!blocks[i])
+                status =
+                    cst_arena_alloc(arena, (size_t)200 << 8 * i, &blocks[i]);
+        }
+        if (status == CASTELL_OK)
+            break;
+        if (status != CASTELL_ERR_NO_MEMORY || cst_alloc_fail_pending())
+            tap_bail("an allocation failed, and not that error");
+        if (arena)
+            cst_arena_check(arena);
+    }
+    cst_alloc_fail_after(0);
+    ok(n > 4 && blocks[0] && blocks[1] && blocks[2],
+       "each of %ju allocations may fail", (uintmax_t)n);
+    cst_arena_destroy(arena);
+}
+
+static void *alloc_always(void *argument)
+{
+    struct thread_run *run = argument;
+
+    while (!atomic_load(&run->over))
+        give(run->arena, take(run->arena, random_next(&run->seed) % 40000));
+    return NULL;
+}
+
+/* A child that is forked while another thread is at it can use the arena. */
+static void test_fork(struct cst_arena *arena)
+{
+    struct thread_run run = {.arena = arena};
+    pthread_t thread;
+    int wrong = 0;
+
+    if (pthread_create(&thread, NULL, alloc_always, &run) != 0)
+        tap_bail("no thread");
+    for (int i = 0; i < 200; i++) {
+        int status = -1;
+        pid_t child = fork();
+
+        if (child == 0) {
+            (void)alarm(10);
+            give(arena, take(arena, 1000));
+            cst_arena_check(arena);
+            _exit(0);
+        }
+        wrong += waitpid(child, &status, 0) != child || status != 0;
+    }
+    atomic_store(&run.over, true);
+    (void)pthread_join(thread, NULL);
+    ok(wrong == 0, "the arena works in a child");
+}
+
 int main(void)
 {
     static const size_t sizes[] = {
@@ -346,7 +415,9 @@ int main(void)
     test_spanning(arena);
     test_return(arena);
     test_threads(arena);
+    test_fork(arena);
     cst_arena_destroy(arena);
+    test_no_memory();
     test_limits();
     test_random();
     return tap_done();

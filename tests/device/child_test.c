@@ -32,7 +32,7 @@ static int fill(void *const *buffers, const void *argument)
     const int *value = argument;
 
     global = 1;
-    for (int row = 0; row < 100; row++)
+    for (size_t row = 0; row < 100; row++)
         memset((char *)buffers[0] + row * 70, *value, 70);
     memset(buffers[1], *value + 1, 10);
     return *value == 13 ? 7 : 0;
@@ -123,6 +123,7 @@ __attribute__((noinline, no_sanitize("undefined"))) static int divide(int by)
     return 10 / by;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): the point of it */
 __attribute__((noinline)) static int deep(volatile const char *under)
 {
     volatile char frame[2048];
@@ -130,7 +131,7 @@ __attribute__((noinline)) static int deep(volatile const char *under)
     frame[0] = under ? under[0] : 0;
     if (zero)
         return 0;
-    return deep(frame) + frame[0]; // NOLINT(misc-no-recursion)
+    return deep(frame) + frame[0];
 }
 
 static int end(void *const *buffers, const void *argument)
@@ -197,6 +198,10 @@ static void test_report(void)
     ok(said("SIGSEGV") && said("at 0x10"), "the signal and its address");
     ok(said(address), "the arguments' addresses");
     ok(said("#0 ") && said("#1 "), "and a backtrace:");
+#ifdef HAVE_LIBDW
+    ok(said(" in crash_here at ") && said("child_test.c:"),
+       "with the function, though it is static, file and line");
+#endif
     for (char *line = strtok(all_said(), "\n"); line; line = strtok(NULL, "\n"))
         printf("# %s\n", line);
 }

@@ -3,6 +3,7 @@
  * programs that the body started too; output comes once and in order; the
  * program may do with SIGCHLD what it likes; the child dies with its parent.
  */
+#include "base/memory.h"
 #include "device/child.h"
 #include "device/child_run.h"
 #include "harness/tap.h"
@@ -65,8 +66,8 @@ static void test_timeout(void)
            50000,
        "waiting takes no time of a core");
     (void)close(ends[1]);
-    ok(read(ends[0], bytes, 2) == 1 && read(ends[0], bytes, 2) == 0,
-       "what the body started ended too");
+    ok(read(ends[0], bytes, 2) == 1, "the body had started a program");
+    ok(read(ends[0], bytes, 2) == 0, "which ended too");
     (void)close(ends[0]);
 }
 
@@ -175,6 +176,10 @@ static void test_no_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &before);
     ok(result.outcome == CST_CHILD_NOT_STARTED, "without files: %s",
        castell_error_text());
+    cst_alloc_fail_after(1);
+    result = run(&request);
+    ok(result.outcome == CST_CHILD_NOT_STARTED && said("no memory"),
+       "without memory: %s", castell_error_text());
 }
 
 /* ---- the parent dies ---- */

@@ -5,6 +5,7 @@
  * nearly in order. First by hand, then against a model that builds the tree by
  * plain recursion over its definition.
  */
+#include "base/memory.h"
 #include "device/reduction.h"
 #include "harness/tap.h"
 
@@ -146,7 +147,11 @@ static void *run_leaves(void *argument)
 
 static bool same_bits(float a, float b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0;
+    uint32_t bits_a, bits_b;
+
+    memcpy(&bits_a, &a, sizeof(a));
+    memcpy(&bits_b, &b, sizeof(b));
+    return bits_a == bits_b;
 }
 
 static bool result_right(const float *region, const struct run *run,
@@ -183,7 +188,7 @@ static bool try(unsigned *seed, uint64_t leaves, int threads, bool failures)
     pthread_t others[THREADS];
     bool right;
 
-    for (size_t i = 0; i < ROWS * PITCH; i++)
+    for (int i = 0; i < ROWS * PITCH; i++)
         region[i] = (float)i;
     for (uint64_t i = 0; i < leaves; i++) {
         uint64_t with = random_next(seed) % (i + 1);
@@ -312,12 +317,60 @@ static void test_refusals(void)
     ok(reduction == (void *)region, "a refusal leaves its ret_ alone");
 }
 
+/* One attempt at a reduction of 50 leaves, out of order, so that the table
+   grows; what fails is tried again. Returns how often something failed. */
+static int reduce_stubbornly(float *ret_region)
+{
+    float region = 1;
+    struct cst_rows into = {&region, sizeof(region), 1, 0};
+    struct cst_reduction *reduction = NULL;
+    int failures = 0;
+
+    while (cst_reduction_create(&into, &add, &reduction) != CASTELL_OK)
+        failures++;
+    for (uint64_t leaf = 0; leaf < 100; leaf++) {
+        void *buffer = NULL;
+
+        if (leaf % 2 == 1)
+            continue;
+        while (cst_reduction_begin(reduction, &buffer) != CASTELL_OK)
+            failures++;
+        *(float *)buffer += 1;
+        cst_reduction_end(reduction, leaf, buffer);
+    }
+    cst_reduction_finish(reduction, 100);
+    cst_reduction_destroy(reduction);
+    *ret_region = region;
+    return failures;
+}
+
+static void test_no_memory(void)
+{
+    int failures = 0;
+    uint64_t n = 0;
+    bool right = true;
+
+    do {
+        float region;
+
+        cst_alloc_fail_after(++n);
+        failures += reduce_stubbornly(&region);
+        right = right && same_bits(region, 51);
+    } while (!cst_alloc_fail_pending());
+    cst_alloc_fail_after(0);
+    ok(right && n > 50, "each of %ju allocations may fail", (uintmax_t)n - 1);
+    /* The table of what waits does without. */
+    ok(failures >= 50 && failures < (int)n - 1, "%d of them are told",
+       failures);
+}
+
 int main(void)
 {
     test_refusals();
     test_again();
     test_memory();
     test_gaps();
+    test_no_memory();
     test_random(1, false);
     test_random(1, true);
     test_random(THREADS, false);
