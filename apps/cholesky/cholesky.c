@@ -211,6 +211,7 @@ static void measure(const struct matrix *a, int repeat, double *plain)
         }
     }
     median = app_median(seconds, repeat);
+    app_begin_line();
     printf("cholesky n=%d tile=%d cores=%d: %.4f s, %.2f Gflop/s", a->n, a->b,
            cores, median, operations / median * 1e-9);
     if (plain) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *program_name = "app";
 
@@ -161,6 +162,12 @@ int app_options(int argc, char **argv, const struct app_about *about,
     return i;
 }
 
+void app_begin_line(void)
+{
+    if (isatty(STDOUT_FILENO))
+        fputs("\r\033[K", stdout); /* to the margin; erase the line */
+}
+
 /* ---- Memory, time, numbers ---------------------------------------------- */
 
 void *app_alloc(long count, size_t element_size)
@@ -230,6 +237,7 @@ int app_verdict(const char *what, double error, double limit)
 {
     bool holds = error <= limit; /* false for NaN */
 
+    app_begin_line();
     printf("%s: %s %.3g, at most %g allowed\n", holds ? "verified" : "WRONG",
            what, error, limit);
     return holds ? 0 : 1;

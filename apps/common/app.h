@@ -52,6 +52,12 @@ int app_options(int argc, char **argv, const struct app_about *about,
 void app_die(int exit_status, const char *format, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 
+/*
+ * Begin a line on standard output: on a terminal, where the runtime's line of
+ * progress stands so far.
+ */
+void app_begin_line(void);
+
 /* Memory for count elements from castell_alloc(), or the end of the program. */
 void *app_alloc(long count, size_t element_size);
 

@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     #pragma castell barrier
     seconds = app_now() - seconds;
     updates = (double)n * n * sweeps;
+    app_begin_line();
     printf("heat n=%d block=%d sweeps=%d cores=%u: %.4f s, %.2f Gflop/s, "
            "%.1f million points/s\n",
            n, b, sweeps, castell_executors_count(), seconds,

@@ -302,6 +302,7 @@ int main(int argc, char **argv)
     seconds = app_now();
     run(&images, &clusters);
     seconds = app_now() - seconds;
+    app_begin_line();
     printf("kmeans images=%d clusters=%d iterations=%d cores=%u: %.3f s, "
            "%.0f images/s, spread %.6e, purity %.1f %%\n",
            images.count, k, iterations, castell_executors_count(), seconds,

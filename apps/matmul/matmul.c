@@ -242,6 +242,7 @@ static void measure(const struct matrix *a, const struct matrix *x,
         }
     }
     median = app_median(seconds, repeat);
+    app_begin_line();
     printf("matmul n=%d tile=%d layout=%s cores=%d: %.4f s, %.2f Gflop/s", c->n,
            c->b, c->is_tiled ? "tiles" : "sections", cores, median,
            operations / median * 1e-9);

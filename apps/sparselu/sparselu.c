@@ -283,6 +283,7 @@ int main(int argc, char **argv)
     seconds = app_now();
     operations = factor_matrix(&a);
     seconds = app_now() - seconds;
+    app_begin_line();
     printf("sparselu blocks=%d block=%d cores=%u: %.4f s, %.2f Gflop/s, "
            "%d blocks and %d filled\n",
            a.blocks, a.b, castell_executors_count(), seconds,

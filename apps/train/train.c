@@ -19,6 +19,7 @@
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -324,15 +325,15 @@ static void trainer_destroy(struct trainer *t)
 static void report(const struct trainer *t, int epoch, int epochs, double loss,
                    double seconds)
 {
-    bool is_terminal = isatty(STDOUT_FILENO);
     double speed = (double)t->train.count * epoch / seconds;
 
-    printf("%sepoch %*d/%d  loss %.4f  test %.2f %%  %.0f images/s  "
+    app_begin_line();
+    printf("epoch %*d/%d  loss %.4f  test %.2f %%  %.0f images/s  "
            "%.0f s left%s",
-           is_terminal ? "\r\033[K" : "", epochs > 9 ? 2 : 1, epoch, epochs,
-           loss, 100.0 * (double)*t->correct / t->test.count, speed,
+           epochs > 9 ? 2 : 1, epoch, epochs, loss,
+           100.0 * (double)*t->correct / t->test.count, speed,
            seconds / epoch * (epochs - epoch),
-           is_terminal && epoch < epochs ? "" : "\n");
+           epoch < epochs && isatty(STDOUT_FILENO) ? "" : "\n");
     fflush(stdout);
 }
 
@@ -385,6 +386,7 @@ int main(int argc, char **argv)
     int wrong = 0;
 
     read_options(argc, argv, &o);
+    setenv("CASTELL_PROGRESS", "0", 0); /* report() shows it */
     castell_start(&argc, &argv);
     t = trainer_create(&o);
     if (o.verify)

@@ -268,6 +268,7 @@ int main(int argc, char **argv)
     seconds = app_now() - seconds;
 
     rows = read_table(table);
+    app_begin_line();
     printf("wordcount files=%d cores=%u: %.4f s, %.2f MB/s, %lu words, "
            "%zu different\n",
            count, castell_executors_count(), seconds, bytes / seconds * 1e-6,
