@@ -9,9 +9,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BUFFER_SIZE = 1 << 16, LOOKS_MIN = 16 };
+enum { FILE_BUFFER_SIZE = 1 << 16, LOOKS_MIN = 16, EDGES_MIN = 64 };
 
 /*
  * The eight colours of Okabe and Ito, which people with any colour vision tell
@@ -48,6 +49,12 @@ static const struct line {
     [CST_DOT_ORDER] = {"style=solid,arrowhead=vee", "comes before"},
 };
 
+/* That the task at hand waits for another. */
+struct edge {
+    uint64_t from;
+    enum cst_dot_edge why;
+};
+
 struct cst_dot {
     FILE *file;
     bool broken;
@@ -56,17 +63,20 @@ struct cst_dot {
     size_t kinds_count;
     size_t kinds_max;
     size_t kind_last; /* the one asked for last */
+    uint64_t to;      /* whose edges are held back */
+    struct edge *edges;
+    size_t edges_count;
+    size_t edges_max;
     char *buffer;
     char path[];
 };
 
-/* Write a quoted text; in it a backslash begins what is not a text. */
-static void write_text(FILE *file, const char *text)
+/* Write what goes between quotes; a backslash begins what is no text there. */
+static void write_escaped(FILE *file, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
     size_t size = strlen(text);
 
-    (void)fputc('"', file);
     while (size > 0) {
         size_t length = cst_trace_utf8_length(at, size);
 
@@ -81,6 +91,12 @@ static void write_text(FILE *file, const char *text)
         at += length > 0 ? length : 1;
         size -= length > 0 ? length : 1;
     }
+}
+
+static void write_text(FILE *file, const char *text)
+{
+    (void)fputc('"', file);
+    write_escaped(file, text);
     (void)fputc('"', file);
 }
 
@@ -114,7 +130,6 @@ enum castell_status cst_dot_open(const char *path, struct cst_dot **ret_dot)
     dot->buffer = cst_alloc(FILE_BUFFER_SIZE);
     if (dot->buffer)
         (void)setvbuf(dot->file, dot->buffer, _IOFBF, FILE_BUFFER_SIZE);
-    /* strict: of two edges between the same tasks one is drawn. */
     (void)fputs("strict digraph castell {\n"
                 "    node [style=filled,fontname=\"Helvetica\"]\n"
                 "    edge [fontname=\"Helvetica\",fontsize=10]\n",
@@ -174,23 +189,66 @@ void cst_dot_task(struct cst_dot *dot, uint64_t task, const char *kind_name,
 
     if (!goes_on(dot))
         return;
-    (void)fprintf(file, "    t%" PRIu64 " [label=", task);
-    write_text(file, label ? label : kind_name);
-    (void)fputs(",tooltip=", file);
+    (void)fprintf(file, "    t%" PRIu64 " [label=\"", task);
+    write_escaped(file, label ? label : kind_name);
+    (void)fprintf(file, " %" PRIu64 "\",tooltip=", task);
     write_text(file, where ? where : kind_name);
     (void)fputc(',', file);
     write_looks(file, find_kind(dot, kind_name));
     (void)fputs("]\n", file);
 }
 
+static void write_edge(struct cst_dot *dot, const struct edge *edge)
+{
+    dot->line_used[edge->why] = true;
+    (void)fprintf(dot->file, "    t%" PRIu64 " -> t%" PRIu64 " [%s]\n",
+                  edge->from, dot->to, lines[edge->why].style);
+}
+
+/* By the tasks that are waited for, and then the reasons, strongest first. */
+static int compare_edges(const void *a, const void *b)
+{
+    const struct edge *left = a;
+    const struct edge *right = b;
+
+    if (left->from != right->from)
+        return left->from < right->from ? -1 : 1;
+    return (int)left->why - (int)right->why;
+}
+
+/* Of two edges between the same tasks one is drawn. */
+static void write_edges(struct cst_dot *dot)
+{
+    if (dot->edges_count > 1)
+        qsort(dot->edges, dot->edges_count, sizeof(*dot->edges), compare_edges);
+    for (size_t i = 0; i < dot->edges_count; i++)
+        if (i == 0 || dot->edges[i].from != dot->edges[i - 1].from)
+            write_edge(dot, &dot->edges[i]);
+    dot->edges_count = 0;
+}
+
 void cst_dot_edge(struct cst_dot *dot, uint64_t from, uint64_t to,
                   enum cst_dot_edge why)
 {
+    struct edge edge = {from, why};
+
     if (!goes_on(dot))
         return;
-    dot->line_used[why] = true;
-    (void)fprintf(dot->file, "    t%" PRIu64 " -> t%" PRIu64 " [%s]\n", from,
-                  to, lines[why].style);
+    if (to != dot->to)
+        write_edges(dot);
+    dot->to = to;
+    if (dot->edges_count == dot->edges_max) {
+        size_t more = dot->edges_max > 0 ? 2 * dot->edges_max : EDGES_MIN;
+        struct edge *edges = cst_realloc(dot->edges, more * sizeof(*edges));
+
+        if (!edges) {
+            write_edge(dot, &edge); /* drawn twice, perhaps */
+            return;
+        }
+        dot->edges = edges;
+        dot->edges_max = more;
+    }
+    dot->edges[dot->edges_count++] = edge;
 }
 
 void cst_dot_outcome(struct cst_dot *dot, uint64_t task,
@@ -236,6 +294,7 @@ void cst_dot_close(struct cst_dot *dot)
     if (!dot)
         return;
     if (goes_on(dot)) {
+        write_edges(dot);
         if (dot->kinds_count > 0)
             write_legend(dot);
         (void)fputs("}\n", dot->file);
@@ -245,6 +304,7 @@ void cst_dot_close(struct cst_dot *dot)
         (void)goes_on(dot);
     (void)fclose(dot->file);
     cst_free(dot->buffer);
+    cst_free(dot->edges);
     cst_free(dot->kinds);
     cst_free(dot);
 }

@@ -41,12 +41,15 @@ void cst_dot_close(struct cst_dot *dot);
 
 /*
  * Draw a task. kind_name, kept until close, chooses the colour; label is what
- * it says (NULL: kind_name); where, "file.c:12" or NULL, shows in a tooltip.
+ * it says (NULL: kind_name) before its number; where, "file.c:12" or NULL, shows in a tooltip.
  */
 void cst_dot_task(struct cst_dot *dot, uint64_t task, const char *kind_name,
                   const char *label, const char *where);
 
-/* Draw that `to` waits for `from`. Drawing it again changes nothing. */
+/*
+ * Draw that `to` waits for `from`. Of several reasons the first in the list is
+ * drawn, when all edges to a task come together.
+ */
 void cst_dot_edge(struct cst_dot *dot, uint64_t from, uint64_t to,
                   enum cst_dot_edge why);
 

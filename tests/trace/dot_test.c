@@ -60,8 +60,9 @@ static void test_small(void)
     cst_dot_task(dot, 2, "add", "sum", NULL);
     cst_dot_task(dot, 3, "multiply", NULL, NULL);
     cst_dot_task(dot, 4, "add", NULL, NULL);
+    cst_dot_edge(dot, 1, 2, CST_DOT_ORDER);
     cst_dot_edge(dot, 1, 2, CST_DOT_FLOW);
-    cst_dot_edge(dot, 1, 2, CST_DOT_FLOW);
+    cst_dot_edge(dot, 1, 2, CST_DOT_ANTI);
     cst_dot_edge(dot, 2, 3, CST_DOT_ANTI);
     cst_dot_edge(dot, 2, 4, CST_DOT_OUTPUT);
     cst_dot_edge(dot, 3, 4, CST_DOT_MUTEX);
@@ -71,16 +72,18 @@ static void test_small(void)
     cst_dot_close(dot);
     check_graphviz("a graph of four tasks is one");
     text = read_graph();
-    ok(strstr(text, "t1 [label=\"multiply\",tooltip=\"matmul.c:12\","
+    ok(strstr(text, "t1 [label=\"multiply 1\",tooltip=\"matmul.c:12\","
                     "fillcolor=\"#56B4E9\"") &&
-           strstr(text, "t2 [label=\"sum\",tooltip=\"add\","
+           strstr(text, "t2 [label=\"sum 2\",tooltip=\"add\","
                         "fillcolor=\"#E69F00\"") &&
-           strstr(text, "t3 [label=\"multiply\",tooltip=\"multiply\","
+           strstr(text, "t3 [label=\"multiply 3\",tooltip=\"multiply\","
                         "fillcolor=\"#56B4E9\""),
        "a kind keeps its colour, a task its label and place");
     ok(strstr(text, "t1 -> t2 [style=solid]") &&
            strstr(text, "t2 -> t3 [style=dashed,arrowhead=empty]"),
        "dependences have their lines");
+    ok(!strstr(text, "t1 -> t2 [style=dashed") && !strstr(text, "vee"),
+       "of several reasons to wait for a task the strongest is drawn");
     ok(strstr(text, "kind1 [label=\"add\"") && !strstr(text, "comes before") &&
            strstr(text, "reads what it wrote"),
        "the legend has what was drawn, and no more");
@@ -120,12 +123,12 @@ static void test_many_kinds(void)
     cst_dot_close(dot);
     check_graphviz("so is one of many kinds");
     text = read_graph();
-    ok(strstr(text, "t0 [label=\"kind 0\",tooltip=\"kind 0\","
+    ok(strstr(text, "t0 [label=\"kind 0 0\",tooltip=\"kind 0\","
                     "fillcolor=\"#56B4E9\",fontcolor=black,shape=ellipse]") &&
-           strstr(text, "t7 [label=\"kind 7\",tooltip=\"kind 7\","
+           strstr(text, "t7 [label=\"kind 7 7\",tooltip=\"kind 7\","
                         "fillcolor=\"#56B4E9\",fontcolor=black,shape=box]"),
        "kinds of the same colour differ in shape");
-    ok(strstr(text, "t1000 [label=\"same\",tooltip=\"kind 3\","
+    ok(strstr(text, "t1000 [label=\"same 1000\",tooltip=\"kind 3\","
                     "fillcolor=\"#F0E442\""),
        "a name is the same wherever it is stored");
     free(text);
@@ -196,6 +199,7 @@ static void test_no_memory(void)
         status = cst_dot_open(world_path(directory, "graph.dot"), &dot);
         if (status == CASTELL_OK) {
             cst_dot_task(dot, 1, "kind", NULL, NULL);
+            cst_dot_edge(dot, 1, 2, CST_DOT_FLOW);
             cst_dot_close(dot);
             check_graphviz("a graph drawn with too little memory is one");
         }
