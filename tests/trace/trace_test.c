@@ -131,6 +131,7 @@ static void test_odd_names(void)
 struct job {
     struct cst_trace *trace;
     uint32_t executor;
+    pthread_barrier_t *together;
 };
 
 static void *run_tasks(void *argument)
@@ -164,7 +165,7 @@ static void test_many_threads(void)
 
     cst_trace_kind(trace, 1, "many");
     for (uint32_t i = 0; i < THREADS; i++) {
-        jobs[i] = (struct job){trace, i};
+        jobs[i] = (struct job){trace, i, NULL};
         must(pthread_create(&threads[i], NULL, run_tasks, &jobs[i]) == 0,
              "thread %u", i);
     }
@@ -186,6 +187,65 @@ static void test_many_threads(void)
              "'executor 1', 'executor 2', 'executor 3', 'thread 4']"),
        "the tasks of all threads are there, and threads that come one after "
        "another share a track");
+}
+
+static void *submit_together(void *argument)
+{
+    const struct job *job = argument;
+
+    (void)submit_one(argument);
+    (void)pthread_barrier_wait(job->together);
+    (void)submit_one(argument);
+    return NULL;
+}
+
+/* Threads that are no executors, at the same time: each has a ring. */
+static void test_threads_together(void)
+{
+    struct cst_trace *trace = open_trace(1);
+    pthread_barrier_t together;
+    struct job job = {trace, 0, &together};
+    pthread_t threads[THREADS];
+
+    must(pthread_barrier_init(&together, NULL, THREADS) == 0, "a barrier");
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, submit_together, &job) != 0)
+            tap_bail("no thread");
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    (void)pthread_barrier_destroy(&together);
+    cst_trace_close(trace);
+    ok(holds("[e['args']['name'] for e in threads] == "
+             "['thread 1', 'thread 2', 'thread 3', 'thread 4']",
+             "max(e['args']['tasks'] for e in counters "
+             "if e['name'] == 'unfinished') == 8",
+             NULL),
+       "threads at the same time have tracks of their own");
+}
+
+/* As it is where a ring was full between them. */
+static void test_gaps(void)
+{
+    struct cst_trace *trace = open_trace(1);
+
+    cst_trace_thread(trace, 0);
+    cst_trace_event(trace, CST_TRACE_ENDED, 1, 0, 0);
+    cst_trace_event(trace, CST_TRACE_STARTED, 2, 0, 1);
+    cst_trace_event(trace, CST_TRACE_WAIT_BEGIN, 2, 0, 0);
+    cst_trace_event(trace, CST_TRACE_STARTED, 3, 0, 1);
+    cst_trace_event(trace, CST_TRACE_WAIT_END, 9, 0, 0);
+    cst_trace_event(trace, CST_TRACE_ENDED, 4, 0, 0);
+    cst_trace_event(trace, CST_TRACE_ENDED, 2, 0, 7);
+    cst_trace_event(trace, CST_TRACE_STARTED, 5, 0, 1);
+    cst_trace_event(trace, CST_TRACE_IDLE_BEGIN, 0, 0, 0);
+    cst_trace_close(trace);
+    ok(holds("[(e['args']['task'], e['args'].get('result', 'lost')) "
+             "for e in tasks] == [(3, 'lost'), (2, 7), (5, 'lost')]",
+             "all(e['args']['end'] == 'not seen' for e in tasks "
+             "if 'result' not in e['args'])",
+             "[e['cat'] for e in spans] == "
+             "['task', 'wait', 'task', 'idle', 'task']"),
+       "where events are missing the others are shown");
 }
 
 /* The events of a file, and those that it says were lost. */
@@ -244,8 +304,10 @@ static void test_none(void)
 
 int main(void)
 {
-    void (*const tests[])(void) = {test_one_thread, test_odd_names,
-                                   test_many_threads, test_fast, test_none};
+    void (*const tests[])(void) = {test_one_thread,   test_odd_names,
+                                   test_many_threads, test_threads_together,
+                                   test_gaps,         test_fast,
+                                   test_none};
 
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
         world_open(directory);
