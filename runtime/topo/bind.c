@@ -2,19 +2,15 @@
  * bind.c - CPU sets of threads: what we were given, and giving it out.
  */
 #include "base/fail.h"
-#include "base/memory.h"
-#include "base/parse.h"
 #include "base/thread.h"
 #include "topo/topo_internal.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     WORD_BITS = sizeof(unsigned long) * CHAR_BIT,
@@ -24,100 +20,13 @@ enum {
 
 /* ---- What we were given ---------------------------------------------- */
 
-/*
- * The calls of an OpenMP library that tell where its threads may go. It found
- * that out when it was loaded, before it bound the main thread.
- */
-struct openmp {
-    int (*places_count)(void);
-    int (*cpus_count)(int place);
-    void (*cpus)(int place, int *ret_cpus);
-};
-
-static void *symbol(void *library, const char *name)
-{
-    return dlsym(library, name);
-}
-
-static bool find_openmp_in(void *library, struct openmp *ret_openmp)
-{
-    void *places_count = symbol(library, "omp_get_num_places");
-    void *cpus_count = symbol(library, "omp_get_place_num_procs");
-    void *cpus = symbol(library, "omp_get_place_proc_ids");
-
-    if (!places_count || !cpus_count || !cpus)
-        return false;
-    /* ISO C knows no cast from an object's pointer to a function's. */
-    memcpy(&ret_openmp->places_count, &places_count, sizeof(places_count));
-    memcpy(&ret_openmp->cpus_count, &cpus_count, sizeof(cpus_count));
-    memcpy(&ret_openmp->cpus, &cpus, sizeof(cpus));
-    return true;
-}
-
-/* Among the libraries that are loaded, also those that dlopen() hid. */
-static bool find_openmp(struct openmp *ret_openmp)
-{
-    static const char *const names[] = {"libgomp.so.1", "libomp.so.5",
-                                        "libomp.so", "libiomp5.so"};
-
-    if (find_openmp_in(RTLD_DEFAULT, ret_openmp))
-        return true;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        void *library = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD);
-        bool found = library && find_openmp_in(library, ret_openmp);
-
-        if (library)
-            (void)dlclose(library); /* only our count of it */
-        if (found)
-            return true;
-    }
-    return false;
-}
-
-static bool openmp_is_told_to_bind(void)
-{
-    const char *bind = cst_parse_environment("OMP_PROC_BIND");
-
-    if (bind)
-        return strcasecmp(bind, "false") != 0;
-    return cst_parse_environment("OMP_PLACES") ||
-           cst_parse_environment("GOMP_CPU_AFFINITY") ||
-           cst_parse_environment("KMP_AFFINITY");
-}
-
-static enum castell_status add_openmp_places(const struct openmp *openmp,
-                                             hwloc_bitmap_t cpus)
-{
-    int count = openmp->places_count();
-
-    for (int place = 0; place < count; place++) {
-        int size = openmp->cpus_count(place);
-        int *numbers;
-
-        if (size <= 0)
-            continue;
-        numbers = cst_zalloc((size_t)size * sizeof(*numbers));
-        if (!numbers)
-            return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for %d CPUs",
-                            size);
-        openmp->cpus(place, numbers);
-        for (int i = 0; i < size; i++)
-            if (numbers[i] >= 0)
-                (void)hwloc_bitmap_set(cpus, (unsigned)numbers[i]);
-        cst_free(numbers);
-    }
-    return CASTELL_OK;
-}
-
-enum castell_status cst_topo_own_cpus(hwloc_const_bitmap_t allowed,
-                                      hwloc_bitmap_t cpus,
-                                      bool *ret_openmp_binds)
+enum castell_status cst_topo_own_cpus(struct cst_topo *topo,
+                                      hwloc_const_bitmap_t allowed,
+                                      hwloc_bitmap_t cpus)
 {
     unsigned long mask[MASK_WORDS_MAX] = {0};
     enum castell_status status = CASTELL_OK;
-    struct openmp openmp;
 
-    *ret_openmp_binds = false;
     hwloc_bitmap_zero(cpus);
     if (sched_getaffinity(0, sizeof(mask), (cpu_set_t *)(void *)mask) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot read our CPU set: %s",
@@ -125,11 +34,8 @@ enum castell_status cst_topo_own_cpus(hwloc_const_bitmap_t allowed,
     for (unsigned i = 0; i < CPUS_MAX; i++)
         if (mask[i / WORD_BITS] >> i % WORD_BITS & 1)
             (void)hwloc_bitmap_set(cpus, i);
-    if (!hwloc_bitmap_isincluded(allowed, cpus) && openmp_is_told_to_bind() &&
-        find_openmp(&openmp)) {
-        *ret_openmp_binds = true;
-        status = add_openmp_places(&openmp, cpus);
-    }
+    if (cst_topo_openmp_find(topo))
+        status = cst_topo_openmp_places(topo, cpus);
     (void)hwloc_bitmap_and(cpus, cpus, allowed);
     return status;
 }
@@ -166,12 +72,35 @@ static void unite(const struct cst_topo *topo, uint32_t first, uint32_t count,
             mask[word] |= mask_of(topo, i)[word];
 }
 
+/*
+ * An OpenMP library that binds threads binds each once to its first place, when
+ * the thread meets it first: let that be before, not after. Its teams it binds
+ * in any case.
+ */
+static void meet_openmp(const struct cst_topo *topo, uint32_t count)
+{
+    static _Thread_local bool met;
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+
+    if (!met)
+        cst_topo_openmp_meet(topo);
+    met = true;
+    if (count > 1 && !atomic_flag_test_and_set(&warned))
+        (void)fprintf(stderr,
+                      "castell: warning: OpenMP in a task of several cores "
+                      "leaves its cores, since the environment tells it to "
+                      "bind threads: unset OMP_PROC_BIND, OMP_PLACES and "
+                      "GOMP_CPU_AFFINITY\n");
+}
+
 void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count)
 {
     unsigned long mask[MASK_WORDS_MAX];
 
     CST_ASSERT(count > 0 && first < topo->executors_count &&
                count <= topo->executors_count - first);
+    if (__builtin_expect(topo->openmp_binds, 0))
+        meet_openmp(topo, count);
     if (count == 1) {
         set_mask(topo, mask_of(topo, first));
         return;

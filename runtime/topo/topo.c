@@ -136,8 +136,7 @@ static enum castell_status choose_cpus(struct cst_topo *topo,
                             "\"%s\" is no list of CPUs such as 0-3,8", wanted);
         (void)hwloc_bitmap_and(cpus, cpus, allowed);
     } else if (topo->is_this_machine) {
-        enum castell_status status =
-            cst_topo_own_cpus(allowed, cpus, &topo->openmp_binds);
+        enum castell_status status = cst_topo_own_cpus(topo, allowed, cpus);
 
         if (status < 0)
             return status;
@@ -203,6 +202,7 @@ void cst_topo_destroy(struct cst_topo *topo)
 {
     if (!topo)
         return;
+    cst_topo_openmp_release(topo);
     cst_free(topo->masks);
     cst_free(topo->executors);
     cst_free(topo);

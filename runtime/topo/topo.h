@@ -29,6 +29,15 @@ struct cst_topo_executor {
     uint32_t cache;     /* equal where the last-level cache is shared */
 };
 
+/* The calls of an OpenMP library that tell where its threads may go. */
+struct cst_topo_openmp {
+    void *library; /* so that it stays loaded; NULL: part of the program */
+    int (*places_count)(void);
+    int (*cpus_count)(int place);
+    void (*cpus)(int place, int *ret_cpus);
+    int (*place)(void);
+};
+
 struct cst_topo {
     uint32_t cores_count; /* with at least one CPU that we may use */
     uint32_t cpus_count;
@@ -42,8 +51,9 @@ struct cst_topo {
     char host[CST_TOPO_NAME_SIZE];
     char arch[CST_TOPO_NAME_SIZE]; /* as uname -m says */
     bool is_this_machine;          /* not a recorded one */
-    bool openmp_binds; /* an OpenMP library was told by the environment to bind
-                          its threads, and has done so to the calling one */
+    bool openmp_binds; /* an OpenMP library is loaded, and the environment
+                          tells it to bind its threads */
+    struct cst_topo_openmp openmp; /* Private */
     /* Private: the CPU sets, each of mask_words words. */
     size_t mask_words;
     unsigned long *masks; /* one an executor, then that of the process */
@@ -79,7 +89,8 @@ void cst_topo_destroy(struct cst_topo *topo);
  * Bind the calling thread to the CPUs of `count` executors from `first` on;
  * threads that it makes inherit that. Where the system refuses, a warning says
  * so, once, and all goes on unbound. Does nothing for a recorded machine. One
- * call to the system; safe after fork().
+ * call to the system; safe after fork(). Where openmp_binds, another warning
+ * says, once, that a task of several cores will not get what it asked for.
  */
 void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count);
 

@@ -26,12 +26,26 @@ cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits);
 
 /*
  * The CPUs that the process was started with, as far as the topology allows
- * them. *ret_openmp_binds tells whether an OpenMP library has bound us.
- * Fails with CASTELL_ERR_NO_MEMORY or CASTELL_ERR_SYSTEM.
+ * them. Sets topo->openmp_binds. Fails with CASTELL_ERR_NO_MEMORY or
+ * CASTELL_ERR_SYSTEM.
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_topo_own_cpus(hwloc_const_bitmap_t allowed, hwloc_bitmap_t cpus,
-                  bool *ret_openmp_binds);
+cst_topo_own_cpus(struct cst_topo *topo, hwloc_const_bitmap_t allowed,
+                  hwloc_bitmap_t cpus);
+
+/*
+ * Is an OpenMP library loaded, and told by the environment to bind threads?
+ * Sets topo->openmp_binds and topo->openmp.
+ */
+bool cst_topo_openmp_find(struct cst_topo *topo);
+void cst_topo_openmp_release(struct cst_topo *topo);
+
+/* Add the CPUs of its places. Fails with CASTELL_ERR_NO_MEMORY. */
+CASTELL_MUST_CHECK enum castell_status
+cst_topo_openmp_places(const struct cst_topo *topo, hwloc_bitmap_t cpus);
+
+/* Let it bind the calling thread, which it does once. */
+void cst_topo_openmp_meet(const struct cst_topo *topo);
 
 /*
  * Place topo->executors_count executors on the CPUs, and set the counts of

@@ -8,6 +8,7 @@
 #include "topo/topo.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,64 @@ static int look(const char *visibility, const struct outcome *expected)
     return right ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+typedef void parallel(void (*body)(void *), void *data, unsigned threads,
+                      unsigned flags);
+
+static void no_body(void *data)
+{
+    (void)data;
+}
+
+static bool same_set(const cpu_set_t *expected)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof(set), &set) == 0 &&
+           CPU_EQUAL(&set, expected);
+}
+
+/* As an executor: bind to the last one's core, and enter a parallel region. */
+static void *bind_and_enter(void *argument)
+{
+    const struct cst_topo *topo = argument;
+    void *library = dlopen("libgomp.so.1", RTLD_NOW);
+    void *symbol = library ? dlsym(library, "GOMP_parallel") : NULL;
+    cpu_set_t bound;
+    parallel *enter;
+    bool stays;
+
+    if (!symbol)
+        return NULL;
+    memcpy(&enter, &symbol, sizeof(symbol));
+    cst_topo_bind(topo, topo->executors_count - 1, 1);
+    CPU_ZERO(&bound);
+    (void)sched_getaffinity(0, sizeof(bound), &bound);
+    enter(no_body, NULL, 1, 0);
+    stays = same_set(&bound);
+    printf("# %d CPU(s) bound to, %s\n", CPU_COUNT(&bound),
+           stays ? "kept" : "left");
+    return stays ? argument : NULL;
+}
+
+/* In the child: does a thread that is bound stay so in a parallel region? */
+static int enter(void)
+{
+    struct cst_topo *topo = NULL;
+    void *library = dlopen("libgomp.so.1", RTLD_NOW);
+    void *result = NULL;
+    pthread_t thread;
+
+    if (!library)
+        return SKIPPED;
+    if (cst_topo_load(NULL, &topo) != CASTELL_OK ||
+        pthread_create(&thread, NULL, bind_and_enter, topo) != 0)
+        return EXIT_FAILURE;
+    (void)pthread_join(thread, &result);
+    cst_topo_destroy(topo);
+    return result ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static void narrow_to(size_t cpu)
 {
     cpu_set_t one;
@@ -91,6 +150,8 @@ int main(int argc, char **argv)
     struct outcome one_bound = {1, true};
     char here[16];
 
+    if (argc > 3 && strcmp(argv[1], "enter") == 0)
+        return enter();
     if (argc > 3) {
         struct outcome expected = {(int)strtol(argv[2], NULL, 10), *argv[3]};
 
@@ -115,6 +176,8 @@ int main(int argc, char **argv)
        "nor when the library's names are hidden");
     ok(run("OMP_PLACES", "cores", "global", all_bound) == 0,
        "nor does OMP_PLACES");
+    ok(run("OMP_PROC_BIND", "true", "enter", all) == 0,
+       "an executor stays on its core when it enters a parallel region");
     (void)snprintf(here, sizeof(here), "%d", sched_getcpu());
     ok(run("GOMP_CPU_AFFINITY", here, "global", one_bound) == 0,
        "CPUs that the user chose for OpenMP are ours too");
