@@ -369,7 +369,7 @@ static double train(struct trainer *t, int epochs)
 int main(int argc, char **argv)
 {
     struct options o = {
-        .epochs = 20,
+        .epochs = 12,
         .batch = 256,
         .shard = 32,
         .rate = 0.1,
