@@ -26,6 +26,21 @@ GIVE_UP_US = 150  # above, METG is not looked for; but of the two that matter
 GIVE_UP_LAST_US = 5000
 
 
+def compile_once(command, source):
+    """Seconds; None, with what the compiler said, when it failed."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [*command, "-c", source, "-o", source + ".o"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        print(f"{command[0]}: {done.stderr[:400]}", file=sys.stderr)
+        return None
+    return time.monotonic() - began
+
+
 class Experiments:
     """One run of everything: options (of the command line), machine, results."""
 
@@ -140,38 +155,27 @@ class Experiments:
     def compile(self):
         """What castellcc adds to the compiler on a file of 1,000 lines."""
         castellcc = self.options.castellcc
-        if not self.wanted("castellcc adds"):
+        if not any(self.wanted(row) for row in plan.SOURCES):
             return
         if not castellcc or not shutil.which(castellcc):
             self.results.leave_out("castellcc", "there is none")
             return
         flags = self.options.cflags.split()
-        commands = {
-            "castellcc": [castellcc, *flags],
-            "cc": [self.options.cc, *flags, "-Wno-unknown-pragmas"],
-        }
-        seconds = {name: [] for name in commands}
+        commands = [
+            [castellcc, *flags],
+            [self.options.cc, *flags, "-Wno-unknown-pragmas"],
+        ]
         with tempfile.TemporaryDirectory() as directory:
             source = os.path.join(directory, "steps.c")
-            with open(source, "w", encoding="ascii") as file:
-                file.write(plan.annotated_source())
-            for _ in range(self.again + 2):
-                for name, command in commands.items():
-                    began = time.monotonic()
-                    done = subprocess.run(
-                        [*command, "-c", source, "-o", source + ".o"],
-                        capture_output=True,
-                        text=True,
-                        check=False,
-                    )
-                    seconds[name].append(time.monotonic() - began)
-                    if done.returncode != 0:
-                        why = f"{name} failed: {done.stderr[:300]}"
-                        self.results.leave_out("castellcc", why)
+            for row, tasks in plan.SOURCES.items():
+                with open(source, "w", encoding="ascii") as file:
+                    file.write(plan.annotated_source(tasks))
+                for _ in range(self.again + 2):
+                    ours, plain = (compile_once(c, source) for c in commands)
+                    if ours is None or plain is None:
+                        self.results.leave_out("castellcc", "it failed")
                         return
-        adds = statistics.median(seconds["castellcc"])
-        adds -= statistics.median(seconds["cc"])
-        self.results.add("castellcc adds", "castell", adds, "s")
+                    self.results.add(row, "castell", ours - plain, "s")
 
     # Task Bench
 

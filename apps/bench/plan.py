@@ -104,44 +104,37 @@ def judge(goal, results):
     return value, (value >= goal.limit if goal.least else value <= goal.limit)
 
 
-def annotated_source(lines=1000):
-    """A C program of about that many lines, with a task in every eleven."""
-    out = [
-        "#include <castell.h>",
-        "",
-        "#include <stdio.h>",
-        "",
-    ]
-    names = []
-    while len(out) < lines - 120:
-        name = f"step_{len(names)}"
-        names.append(name)
+# Rows of castellcc: how many of the file's functions are tasks. The programs in
+# apps/ have one task in 88 lines.
+FUNCTIONS = 80
+SOURCES = {"castellcc adds": 20, "castellcc adds, all tasks": FUNCTIONS}
+
+
+def annotated_source(tasks):
+    """A program of 1,000 lines: FUNCTIONS functions, each called once, of which
+    so many are tasks."""
+    out = ["#include <castell.h>", "", "#include <stdio.h>", ""]
+    pragma = '#pragma castell task in(from[0:n]) inout(to[0:n]) label("step")'
+    for number in range(FUNCTIONS):
+        is_task = number * tasks // FUNCTIONS < (number + 1) * tasks // FUNCTIONS
         out += [
-            "#pragma castell task in(from[0:n]) inout(to[0:n]) label(\"step\")",
-            f"static void {name}(int n, double factor, const double *from,",
+            pragma if is_task else "/* Not a task. */",
+            f"static void step_{number}(int n, double factor, const double *from,",
             "                    double *to)",
             "{",
             "    for (int i = 0; i < n; i++) {",
-            "        double scaled = factor * from[i];",
-            "",
-            f"        to[i] += scaled > {len(names)}.0 ? scaled : -scaled;",
+            f"        double scaled = factor * from[i] + {number};",
+            "        to[i] += scaled > 1 ? scaled : -scaled;",
             "    }",
             "}",
             "",
         ]
-    out += [
-        "static double a[64], b[64];",
-        "",
-        "int main(int argc, char **argv)",
-        "{",
-        "    castell_start(&argc, &argv);",
-    ]
-    out += [f"    {name}(64, 0.5, a, b);" for name in names]
-    out += [
-        "    #pragma castell wait_on(b[0:64])",
-        '    printf("%g\\n", b[0]);',
-    ]
-    while len(out) < lines - 2:
-        out.append(f"    b[{len(out) % 64}] += a[{len(out) % 61}];")
+    out += ["int main(int argc, char **argv)", "{"]
+    out += ["    static double a[64], b[64];", ""]
+    out += ["    castell_start(&argc, &argv);"]
+    out += [f"    step_{number}(64, 0.5, a, b);" for number in range(FUNCTIONS)]
+    while len(out) < 996:
+        out += ["    b[0] += a[1];"]
+    out += ["    #pragma castell wait_on(b[0:64])", '    printf("%g\\n", b[0]);']
     out += ["    return castell_stop();", "}"]
     return "\n".join(out) + "\n"
