@@ -232,6 +232,16 @@ static double purity(const struct app_images *images, const struct clusters *of)
     return 100.0 * pure / images->count;
 }
 
+/* Of the centres and of how the spread fell. */
+static uint64_t checksum(const struct app_images *images,
+                         const struct clusters *of)
+{
+    size_t numbers = (size_t)of->k * (size_t)images->pixels;
+
+    return app_checksum(of->centres, sizeof(double) * numbers) ^
+           app_checksum(of->spread, sizeof(double) * (size_t)of->iterations);
+}
+
 /* From the centres in `plain`, which those of `of` were at the start. */
 static int verify(const struct app_images *images, const struct clusters *of,
                   double *plain)
@@ -304,10 +314,11 @@ int main(int argc, char **argv)
     seconds = app_now() - seconds;
     app_begin_line();
     printf("kmeans images=%d clusters=%d iterations=%d cores=%u: %.3f s, "
-           "%.0f images/s, spread %.6e, purity %.1f %%\n",
+           "%.0f images/s, spread %.6e, purity %.1f %%, checksum %016jx\n",
            images.count, k, iterations, castell_executors_count(), seconds,
            (double)images.count * iterations / seconds,
-           clusters.spread[iterations - 1], purity(&images, &clusters));
+           clusters.spread[iterations - 1], purity(&images, &clusters),
+           (uintmax_t)checksum(&images, &clusters));
 
     if (check == 1 || (check < 0 && images.count <= 5000))
         wrong = verify(&images, &clusters, plain);

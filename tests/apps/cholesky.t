@@ -11,5 +11,5 @@ everywhere cholesky --n 512 --tile 64
 everywhere cholesky --n 333 --tile 40 --repeat 3
 everywhere cholesky --n 20 --tile 64
 everywhere cholesky --n 1 --tile 1
-ok "comparing prints the ratio" says "; ratio " apps/cholesky/cholesky --n 200 --tile 50 --compare --repeat 2
+ok "comparing prints the ratio" says "; ratio " apps/cholesky/cholesky --n 40 --tile 10 --compare --repeat 2
 tap_done

@@ -12,6 +12,14 @@ need_images
 everywhere kmeans --images 1000 --part 100 --iterations 4
 everywhere kmeans --images 301 --part 7 --iterations 3 --clusters 25 --seed 3
 everywhere kmeans --images 3 --part 1 --iterations 2 --clusters 3
+for cores in 1 2 7; do
+    CASTELL_CORES=$cores apps/kmeans/kmeans --images 2000 --part 61 --iterations 5 |
+        sed -n 's/.*checksum//p' >"$work/sum.$cores"
+done
+ok "there is a checksum" grep -q . "$work/sum.1"
+ok "of 2 executors it is that of 1" cmp "$work/sum.1" "$work/sum.2"
+ok "and of 7" cmp "$work/sum.1" "$work/sum.7"
+
 ok "more clusters than images" refuses "5 clusters are too many for 4 images" \
     apps/kmeans/kmeans --images 4 --clusters 5
 ok "no such directory" refuses "cannot read $work/none/train-images" \

@@ -13,7 +13,7 @@ for layout in tiles sections; do
     everywhere matmul --layout $layout --n 20 --tile 64
     everywhere matmul --layout $layout --n 1 --tile 1
 done
-ok "comparing prints the ratio" says "; ratio " apps/matmul/matmul --n 200 --tile 50 --compare --repeat 2
+ok "comparing prints the ratio" says "; ratio " apps/matmul/matmul --n 40 --tile 10 --compare --repeat 2
 ok "a layout that does not exist" refuses "--layout is tiles or sections, not 'rows'" \
     apps/matmul/matmul --layout rows
 tap_done
