@@ -10,13 +10,14 @@
 
 enum { BAR_MAX = 30, BAR_MIN = 8, PIECE_SIZE = 48, PIECES_MAX = 6 };
 
-/* "950", "12.3k", "4.56M": four columns, or five. */
+/* "95000", "123k", "4.56M": five columns at most. */
 static void write_count(char *text, size_t text_size, double count)
 {
     static const char units[] = " kMGTP";
     size_t unit = 0;
 
-    while (count >= 999.5 && unit + 2 < sizeof(units)) {
+    /* With a unit it has three digits. */
+    while (count >= (unit == 0 ? 99999.5 : 999.5) && unit + 2 < sizeof(units)) {
         count /= 1000;
         unit++;
     }

@@ -43,27 +43,33 @@ static void test_words(void)
     };
 
     show(&view, 80,
-         "[===============>              ] 500/1.00k tasks, 2 running, "
-         "12.3k/s, 2.5 s");
+         "[===============>              ] 500/1000 tasks, 2 running, "
+         "12345/s, 2.5 s");
     show(&view, 60,
-         "[=======>       ] 500/1.00k tasks, 2 running, 12.3k/s, 2.5 s");
-    show(&view, 47, "500/1.00k tasks, 2 running, 12.3k/s, 2.5 s");
-    show(&view, 41, "500/1.00k tasks, 2 running, 12.3k/s");
-    show(&view, 15, "500/1.00k tasks");
-    show(&view, 14, "");
+         "[========>       ] 500/1000 tasks, 2 running, 12345/s, 2.5 s");
+    show(&view, 47, "500/1000 tasks, 2 running, 12345/s, 2.5 s");
+    show(&view, 40, "500/1000 tasks, 2 running, 12345/s");
+    show(&view, 14, "500/1000 tasks");
+    show(&view, 13, "");
     view.counters.failed = 1;
     view.counters.cancelled = 3;
     view.counters.finished = 999600;
     view.counters.submitted = 12345678;
     view.elapsed_ns = 3723000000000;
     show(&view, 79,
-         "1.00M/12.3M tasks, 1 failed, 3 cancelled, 2 running, 12.3k/s, "
+         "1.00M/12.3M tasks, 1 failed, 3 cancelled, 2 running, 12345/s, "
          "1:02:03");
     view.counters.finished = view.counters.submitted;
     view.elapsed_ns = 61000000000;
     show(&view, 100,
          "[==============================] 12.3M/12.3M tasks, 1 failed, 3 "
-         "cancelled, 2 running, 12.3k/s, 1:01");
+         "cancelled, 2 running, 12345/s, 1:01");
+    view.tasks_per_second = 123456789;
+    show(&view, 70,
+         "12.3M/12.3M tasks, 1 failed, 3 cancelled, 2 running, 123M/s, 1:01");
+    view.tasks_per_second = 99999;
+    show(&view, 70,
+         "12.3M/12.3M tasks, 1 failed, 3 cancelled, 2 running, 99999/s, 1:01");
     view.tasks_per_second = 9.4;
     view.counters.failed = view.counters.cancelled = 0;
     show(&view, 47, "12.3M/12.3M tasks, 2 running, 9/s, 1:01");
