@@ -238,11 +238,28 @@ static void offer_to_oom_killer(void)
     (void)close(file);
 }
 
+/* Run the body in a thread of its own, and wait for that to end. */
+static int body_run(struct cst_child_request *request)
+{
+#if defined(__SANITIZE_THREAD__)
+    /* This sanitizer ends a child that makes a thread, when its id is that of
+       one that the parent had. */
+    (void)body_thread(request);
+#else
+    pthread_t thread = pthread_self();
+    int error = pthread_create(&thread, NULL, body_thread, request);
+
+    if (error != 0)
+        return error;
+    (void)pthread_join(thread, NULL);
+#endif
+    return 0;
+}
+
 void cst_child_main(const struct cst_child_request *request,
                     struct cst_child_report *report, int pipe_end, pid_t parent)
 {
     struct cst_child_request copy = *request;
-    pthread_t thread = pthread_self();
     int error;
 
     child_pipe = pipe_end;
@@ -261,13 +278,12 @@ void cst_child_main(const struct cst_child_request *request,
     crash_handlers_install();
     error = on_exit(on_exit_called, NULL);
     if (error == 0)
-        error = pthread_create(&thread, NULL, body_thread, &copy);
+        error = body_run(&copy);
     if (error != 0) {
         report->number = error;
         tell(CST_CHILD_NO_THREAD);
         _exit(EXIT_FAILURE);
     }
-    (void)pthread_join(thread, NULL);
     /* Only a body that ends its thread gets here. */
     on_exit_called(EXIT_SUCCESS, NULL);
     _exit(EXIT_SUCCESS);
