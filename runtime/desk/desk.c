@@ -101,3 +101,21 @@ bool cst_desk_stand_in(struct cst_desk *desk)
 
     return atomic_compare_exchange_strong(&desk->serves, &away, CST_STOOD_IN);
 }
+
+struct cst_claim *cst_desk_claim(struct cst_desk *desk, uint32_t *ret_number)
+{
+    struct cst_claim *claim;
+
+    do {
+        *ret_number = atomic_load(&desk->claims);
+        claim = atomic_load(&desk->claim);
+    } while (atomic_load(&desk->claims) != *ret_number);
+    return claim;
+}
+
+bool cst_desk_join(struct cst_desk *desk, uint32_t number)
+{
+    uint32_t before = number - 1;
+
+    return atomic_compare_exchange_strong(&desk->joined, &before, number);
+}

@@ -79,6 +79,8 @@ struct cst_desk {
     _Alignas(CST_LINE) _Atomic(uint32_t) news_head;
     _Atomic(uint32_t) work_tail;
     _Atomic(struct cst_claim *) claim; /* its thread is to join; or NULL */
+    _Atomic(uint32_t) claims; /* laid here so far: the number of the last */
+    _Atomic(uint32_t) joined; /* number of the last that the core joined */
 
     /* Written by whoever takes work. */
     _Alignas(CST_LINE) _Atomic(uint32_t) work_head;
@@ -182,6 +184,16 @@ void cst_desk_ring(struct cst_desk *desk);
 
 /* If nobody is at the desk, keep it so: its core is lent. Returns whether. */
 bool cst_desk_stand_in(struct cst_desk *desk);
+
+/*
+ * The desk's claim and its number; NULL when there is none. The same claim may
+ * be laid again at once when it has ended, by a task that goes on after a wait:
+ * then it has another number.
+ */
+struct cst_claim *cst_desk_claim(struct cst_desk *desk, uint32_t *ret_number);
+
+/* Join a claim with the desk's core. Returns false if that was done before. */
+bool cst_desk_join(struct cst_desk *desk, uint32_t number);
 
 static inline bool cst_desk_is_asleep(struct cst_desk *desk)
 {

@@ -185,9 +185,10 @@ static void claim(struct cst_engine *engine, struct cst_task *task,
     atomic_store_explicit(&claim->arrived, 0, memory_order_relaxed);
     for (uint32_t i = first; i < first + claim->count; i++) {
         struct cst_desk *desk = &engine->ports[i]->desk;
+        uint32_t number = atomic_fetch_add(&desk->claims, 1) + 1;
 
         atomic_store_explicit(&desk->claim, claim, memory_order_seq_cst);
-        if (cst_desk_stand_in(desk))
+        if (cst_desk_stand_in(desk) && cst_desk_join(desk, number))
             atomic_fetch_add_explicit(&claim->arrived, 1, memory_order_acq_rel);
         cst_desk_ring(desk);
     }

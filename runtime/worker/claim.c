@@ -14,12 +14,19 @@ static bool all_here(struct cst_claim *claim)
            claim->count;
 }
 
-/* Not the leader: away until the claim is over. */
-static void stand_by(struct cst_desk *desk, struct cst_claim *claim)
+static bool is_on(struct cst_desk *desk, uint32_t number)
 {
-    while (atomic_load_explicit(&desk->claim, memory_order_acquire) == claim) {
+    uint32_t now;
+
+    return cst_desk_claim(desk, &now) && now == number;
+}
+
+/* Not the leader: away until the claim of that number is over. */
+static void stand_by(struct cst_desk *desk, uint32_t number)
+{
+    while (is_on(desk, number)) {
         cst_desk_doze(desk, NULL);
-        if (atomic_load(&desk->claim) == claim)
+        if (is_on(desk, number))
             cst_desk_sleep(desk);
         else
             cst_desk_rouse(desk);
@@ -59,19 +66,30 @@ void cst_claim_end(struct cst_self *self, struct cst_claim *claim)
     }
 }
 
-void cst_claim_attend(struct cst_self *self, struct cst_claim *claim)
+void cst_claim_attend(struct cst_self *self)
 {
     const struct cst_topo *topo = self->worker->topo;
     struct cst_desk *desk = &self->port->desk;
-    struct cst_task *task = claim->task;
-    uint32_t leader = claim->leader;
-    uint32_t count = claim->count;
+    uint32_t number;
+    struct cst_claim *claim = cst_desk_claim(desk, &number);
+    struct cst_task *task;
+    uint32_t leader, count;
 
+    if (!claim)
+        return;
+    if (!cst_desk_join(desk, number)) { /* main came back while it ends */
+        stand_by(desk, number);
+        return;
+    }
+    /* Until its last core has arrived, a claim stays as it is. */
+    task = claim->task;
+    leader = claim->leader;
+    count = claim->count;
     if (atomic_fetch_add(&claim->arrived, 1) + 1 == count &&
         leader != desk->index)
         cst_desk_ring(&cst_engine_port_at(self->worker->engine, leader)->desk);
     if (leader != desk->index) {
-        stand_by(desk, claim);
+        stand_by(desk, number);
         return;
     }
     wait_for_all(desk, claim);

@@ -95,12 +95,10 @@ static void serve(struct cst_self *self, const struct cst_wait *wait)
     struct cst_desk *desk = &self->port->desk;
 
     while (!cst_wait_over(wait)) {
-        struct cst_claim *claim =
-            atomic_load_explicit(&desk->claim, memory_order_acquire);
         struct cst_task *task;
 
-        if (claim) {
-            cst_claim_attend(self, claim);
+        if (atomic_load_explicit(&desk->claim, memory_order_acquire)) {
+            cst_claim_attend(self);
             continue;
         }
         task = cst_desk_take(desk);
@@ -175,10 +173,13 @@ static void stand_up(struct cst_self *self)
 {
     struct cst_desk *desk = &self->port->desk;
     struct cst_claim *claim;
+    uint32_t number;
 
     atomic_store(&desk->serves, CST_AWAY);
-    claim = atomic_load(&desk->claim);
-    if (claim && cst_desk_stand_in(desk)) {
+    claim = cst_desk_claim(desk, &number);
+    /* Not for one that main has been part of, and that just ends. */
+    if (claim && atomic_load(&desk->joined) != number &&
+        cst_desk_stand_in(desk) && cst_desk_join(desk, number)) {
         uint32_t leader = claim->leader;
 
         atomic_fetch_add(&claim->arrived, 1);
@@ -188,7 +189,9 @@ static void stand_up(struct cst_self *self)
 
 void cst_worker_wait(struct cst_self *self, const struct cst_wait *wait)
 {
-    bool main = self->port->desk.index == 0 && !self->task;
+    /* Also in a body that main runs itself, undeferred. */
+    bool main = self->port->desk.index == 0 &&
+                atomic_load(&self->port->desk.serves) != CST_SERVES;
     char here;
 
     if (cst_wait_over(wait))

@@ -31,7 +31,7 @@ struct cst_escape {
 void cst_serve(struct cst_self *self, const struct cst_wait *wait);
 
 /* claim.c: the desk's thread is to take part in a task of several cores. */
-void cst_claim_attend(struct cst_self *self, struct cst_claim *claim);
+void cst_claim_attend(struct cst_self *self);
 void cst_claim_end(struct cst_self *self, struct cst_claim *claim);
 
 /* run.c: the body of a task called exit(). */
