@@ -22,10 +22,7 @@ uint32_t castell_executor(void)
 {
     const struct cst_self *self = cst_self();
 
-    return self->port && cst_run() &&
-                   self->port->desk.index < cst_run()->limits.cores
-               ? self->port->desk.index
-               : 0;
+    return self->seat ? self->seat->desk.index : 0;
 }
 
 uint32_t castell_executors_count(void)

@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-enum {
-    MANY_TASKS = 2048, /* unfinished, before a submitter helps */
-    HELP_TASKS = 64,   /* at a time */
-};
+enum { MANY_TASKS = 2048 }; /* unfinished, before a submitter helps */
 
 /* ---- What every kind of submission shares ------------------------------- */
 
@@ -49,6 +46,7 @@ void cst_api_tell(struct cst_self *self, struct cst_task *task, bool counts)
 void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
                   uint64_t value)
 {
+    struct cst_task *task = self->task;
     struct cst_wait wait = {word, value};
     bool lent;
 
@@ -60,7 +58,7 @@ void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
     lent = cst_worker_lend(self);
     cst_worker_wait(self, &wait);
     if (lent)
-        cst_worker_regain(self);
+        cst_worker_regain(self, task);
     cst_trace_event(cst_run()->trace, CST_TRACE_WAIT_END,
                     self->task ? self->task->id : 0,
                     self->task ? self->task->kind->id : 0, 0);
@@ -244,25 +242,8 @@ static void run_inline(struct cst_self *self, struct cst_task *task)
 
     cst_api_tell(self, task, true);
     cst_api_wait(self, &task->go, go);
-    cst_worker_run(self, task);
+    cst_worker_run_inline(self, task);
     cst_api_wait(self, &task->generation, after);
-}
-
-/*
- * Many tasks are unfinished, and executors have more than they can do soon: run
- * some of them, while they and their data are still in the caches.
- */
-static void help(struct cst_self *self)
-{
-    struct cst_engine *engine = cst_run()->engine;
-
-    for (int i = 0; i < HELP_TASKS; i++) {
-        struct cst_task *task = cst_engine_steal_spare(engine, self->port);
-
-        if (!task)
-            return;
-        cst_worker_run(self, task);
-    }
 }
 
 /* Too much is unfinished: help until there is room again. */
@@ -271,9 +252,9 @@ static void make_room(struct cst_self *self)
     struct cst_engine *engine = cst_run()->engine;
     struct cst_task *root = cst_engine_root(engine);
 
+    /* Tasks and their data are still in the caches. */
     if (cst_engine_unfinished(engine) > MANY_TASKS)
-        help(self);
-
+        cst_worker_help(self);
     while (!cst_engine_has_room(engine, self->port)) {
         uint64_t finished = atomic_load(&root->children_finished);
 

@@ -95,27 +95,31 @@ bool cst_desk_overslept(struct cst_desk *desk)
     return wait.word && cst_wait_over(&wait);
 }
 
-bool cst_desk_stand_in(struct cst_desk *desk)
+bool cst_desk_sit(struct cst_desk *desk, enum cst_serves how)
 {
     uint32_t away = CST_AWAY;
 
-    return atomic_compare_exchange_strong(&desk->serves, &away, CST_STOOD_IN);
+    return atomic_compare_exchange_strong(&desk->serves, &away, how);
 }
 
-struct cst_claim *cst_desk_claim(struct cst_desk *desk, uint32_t *ret_number)
+struct cst_claim *cst_desk_leave(struct cst_desk *desk)
 {
-    struct cst_claim *claim;
+    uint32_t serves = atomic_load(&desk->serves);
 
-    do {
-        *ret_number = atomic_load(&desk->claims);
+    for (;;) {
+        struct cst_claim *claim;
+
+        serves &= ~(uint32_t)CST_CLAIMED;
+        if (atomic_compare_exchange_strong(&desk->serves, &serves, CST_AWAY))
+            return NULL;
+        /* It is being made, or has just ended: both take a moment. */
         claim = atomic_load(&desk->claim);
-    } while (atomic_load(&desk->claims) != *ret_number);
-    return claim;
-}
-
-bool cst_desk_join(struct cst_desk *desk, uint32_t number)
-{
-    uint32_t before = number - 1;
-
-    return atomic_compare_exchange_strong(&desk->joined, &before, number);
+        if (!claim) {
+            cst_pause();
+            continue;
+        }
+        atomic_store(&desk->claim, NULL);
+        atomic_store(&desk->serves, CST_CLAIMED);
+        return claim;
+    }
 }

@@ -31,7 +31,8 @@
 enum {
     CST_NEWS_MAX = 1024, /* powers of two */
     CST_WORK_MAX = 64,
-    CST_LINE = 64, /* bytes of a cache line */
+    CST_NEWS_MASK = 7, /* of an enum cst_news */
+    CST_LINE = 64,     /* bytes of a cache line */
 };
 
 /* What a piece of news says; the low bits of its task's address. */
@@ -40,14 +41,20 @@ enum cst_news {
     CST_NEWS_DONE = 1,
     CST_NEWS_LENDS = 2,   /* its body waits: others may have its resources */
     CST_NEWS_REGAINS = 3, /* and wants them back */
-    CST_NEWS_MASK = 3,
+    CST_NEWS_REFUSED = 4, /* the leader of its claim cannot run it now */
 };
 
-/* Is there somebody at the desk who runs tasks? */
+/*
+ * Is there somebody at the desk who runs tasks, and is its core promised to a
+ * task of several? CST_CLAIMED may be set with each of the others. It is set by
+ * the baton's holder and cleared by the claim's leader, not before a thread at
+ * the desk has arrived; all else is that thread's.
+ */
 enum cst_serves {
-    CST_AWAY = 0, /* main, while it does not wait */
-    CST_SERVES,
-    CST_STOOD_IN, /* away, and its core is promised to a task of several */
+    CST_AWAY = 0,
+    CST_SERVES = 1 << 0,
+    CST_HELPS = 1 << 1, /* for a moment: nothing is laid on the desk */
+    CST_CLAIMED = 1 << 2,
 };
 
 struct cst_claim;
@@ -72,15 +79,14 @@ struct cst_desk {
     uint64_t finished_seen;          /* of the engine's counter */
     _Atomic(uint64_t) submitted_all; /* for any task */
     _Atomic(uint32_t) running;       /* bodies, one on top of the other */
-    _Atomic(uint32_t) serves;        /* enum cst_serves; the engine too */
+    _Atomic(uint32_t) serves;        /* enum cst_serves */
     _Atomic(bool) hungry;            /* has no task and looks for one */
 
     /* Written by whoever holds the baton. */
     _Alignas(CST_LINE) _Atomic(uint32_t) news_head;
     _Atomic(uint32_t) work_tail;
     _Atomic(struct cst_claim *) claim; /* its thread is to join; or NULL */
-    _Atomic(uint32_t) claims; /* laid here so far: the number of the last */
-    _Atomic(uint32_t) joined; /* number of the last that the core joined */
+    _Atomic(uint32_t) claims_ended;    /* by their leaders */
 
     /* Written by whoever takes work. */
     _Alignas(CST_LINE) _Atomic(uint32_t) work_head;
@@ -182,18 +188,15 @@ void cst_desk_rouse(struct cst_desk *desk);
 /* Any thread: wake the desk's thread if it sleeps. */
 void cst_desk_ring(struct cst_desk *desk);
 
-/* If nobody is at the desk, keep it so: its core is lent. Returns whether. */
-bool cst_desk_stand_in(struct cst_desk *desk);
+/* Sit down at a desk where nobody is. Returns false if somebody is, or its core
+   belongs to a task of several. */
+bool cst_desk_sit(struct cst_desk *desk, enum cst_serves how);
 
 /*
- * The desk's claim and its number; NULL when there is none. The same claim may
- * be laid again at once when it has ended, by a task that goes on after a wait:
- * then it has another number.
+ * Leave the desk. Returns NULL, or the claim that the caller has not joined and
+ * is to be counted for: then it has left all the same.
  */
-struct cst_claim *cst_desk_claim(struct cst_desk *desk, uint32_t *ret_number);
-
-/* Join a claim with the desk's core. Returns false if that was done before. */
-bool cst_desk_join(struct cst_desk *desk, uint32_t number);
+struct cst_claim *cst_desk_leave(struct cst_desk *desk);
 
 static inline bool cst_desk_is_asleep(struct cst_desk *desk)
 {

@@ -182,6 +182,9 @@ static void handle(struct cst_engine *engine, uintptr_t news)
     case CST_NEWS_REGAINS:
         cst_engine_readmit(engine, task);
         break;
+    case CST_NEWS_REFUSED:
+        cst_engine_put_back(engine, task);
+        break;
     }
     if (engine->woken.first)
         cst_engine_settle(engine);
@@ -221,6 +224,8 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
 {
     uint32_t count = cst_engine_ports_count(engine);
 
+    if (atomic_load_explicit(&engine->wanted, memory_order_relaxed))
+        atomic_store(&engine->wanted, false);
     for (uint32_t i = 0; i < count; i++) {
         struct cst_port *port = engine->ports[(self->desk.index + i) % count];
 
@@ -236,6 +241,9 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
 bool cst_engine_has_news(struct cst_engine *engine)
 {
     uint32_t count = cst_engine_ports_count(engine);
+
+    if (atomic_load_explicit(&engine->wanted, memory_order_relaxed))
+        return true;
 
     for (uint32_t i = 0; i < count; i++)
         if (cst_desk_has_news(&engine->ports[i]->desk))
@@ -271,6 +279,12 @@ void cst_engine_poke(struct cst_engine *engine, struct cst_port *port)
     }
     if (atomic_load_explicit(&engine->asleep, memory_order_relaxed) > 0)
         wake_one(engine);
+}
+
+void cst_engine_want(struct cst_engine *engine, struct cst_port *port)
+{
+    atomic_store_explicit(&engine->wanted, true, memory_order_relaxed);
+    cst_engine_poke(engine, port); /* makes the fence */
 }
 
 /*

@@ -43,7 +43,8 @@ struct cst_leaf {
 
 /*
  * Several cores for one task: the executors of `count` desks from `first` come
- * together; all but the leader's sleep until it has run the task.
+ * together; all but the leader's sleep until it has run the task. Where nobody
+ * serves at a desk it counts as there.
  */
 struct cst_claim {
     uint32_t first;
@@ -142,7 +143,13 @@ void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
 /* Try the baton, and if it is free deal with all news. */
 void cst_engine_poke(struct cst_engine *engine, struct cst_port *port);
 
-/* Is there news that nobody has dealt with? */
+/*
+ * The same for a thread that has begun to look for work: if another has the
+ * baton it looks once more, for what it has laid aside when nobody was there.
+ */
+void cst_engine_want(struct cst_engine *engine, struct cst_port *port);
+
+/* Is there anything that nobody has dealt with? */
 bool cst_engine_has_news(struct cst_engine *engine);
 
 /* An executor begins (+1) or ends (-1) looking for work, or sleeping. */

@@ -31,6 +31,7 @@ struct cst_engine {
     _Alignas(CST_LINE) _Atomic(uint32_t) baton;
     _Alignas(CST_LINE) _Atomic(int32_t) idle; /* looking for work or asleep */
     _Atomic(int32_t) asleep;
+    _Atomic(bool) wanted; /* by somebody who has nothing to do */
     _Atomic(enum castell_status) status;
     _Alignas(CST_LINE) _Atomic(struct cst_task *) returned[CST_SIZES_MAX];
 
@@ -61,6 +62,9 @@ struct cst_engine {
     struct cst_ready ready;
     struct cst_task_list woken;       /* wait for nothing any more */
     struct cst_task_list constrained; /* wait for resources, in order */
+    uint32_t lenders;    /* of them, that go on after a wait; they are first */
+    uint32_t wide;       /* tasks of several cores that are admitted */
+    uint32_t wide_cores; /* of each of the last */
     uint64_t memory_free;
     uint64_t storage_free;
     bool poisoned_once; /* some place is or was */
@@ -115,10 +119,21 @@ bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent);
 
 /* dispatch.c */
 void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task);
+/* It has what it needs. */
+void cst_engine_add_ready(struct cst_engine *engine, struct cst_task *task);
+/* Take back what lies on the desks: something may be more urgent. */
+void cst_engine_recall(struct cst_engine *engine);
 void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured);
-/* Give back what an admitted task holds; want it again. */
+
+/* admit.c: a task needs more than one core. */
+void cst_engine_constrain(struct cst_engine *engine, struct cst_task *task);
+/* Give those that wait what there is for them. */
+void cst_engine_admit(struct cst_engine *engine);
+/* Give back what an admitted task holds; want it again, to go on. */
 void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task);
 void cst_engine_readmit(struct cst_engine *engine, struct cst_task *task);
+/* An admitted task was not started, and gives back what it holds. */
+void cst_engine_put_back(struct cst_engine *engine, struct cst_task *task);
 
 /* group.c */
 void cst_groups_release(struct cst_engine *engine);

@@ -39,23 +39,60 @@ static bool grow(struct cst_ready *ready)
     return true;
 }
 
-void cst_ready_add_ordered(struct cst_ready *ready, struct cst_task *task,
-                           uint64_t deadline_ns)
+/* Put an entry where there is room for one more. */
+static void add_entry(struct cst_ready *ready, struct cst_ready_entry entry)
 {
-    struct cst_ready_entry entry = {deadline_ns, task->priority, ready->order++,
-                                    task};
-    size_t at;
+    size_t at = ready->heap_count++;
 
-    if (ready->heap_count == ready->heap_max && !grow(ready)) {
-        cst_ready_add_plain(ready, task);
-        return;
-    }
-    at = ready->heap_count++;
     while (at > 0 && goes_before(&entry, &ready->heap[(at - 1) / 2])) {
         ready->heap[at] = ready->heap[(at - 1) / 2];
         at = (at - 1) / 2;
     }
     ready->heap[at] = entry;
+}
+
+void cst_ready_add_ordered(struct cst_ready *ready, struct cst_task *task,
+                           uint64_t deadline_ns)
+{
+    if (ready->heap_count == ready->heap_max && !grow(ready)) {
+        cst_ready_add_plain(ready, task);
+        return;
+    }
+    add_entry(ready, (struct cst_ready_entry){deadline_ns, task->priority,
+                                              ++ready->order, task});
+}
+
+void cst_ready_add_again(struct cst_ready *ready, struct cst_task *task,
+                         uint64_t deadline_ns)
+{
+    if (ready->heap_count == ready->heap_max && !grow(ready)) {
+        cst_ready_add_first(ready, task);
+        return;
+    }
+    add_entry(ready,
+              (struct cst_ready_entry){deadline_ns, task->priority, 0, task});
+}
+
+void cst_ready_take_flagged(struct cst_ready *ready, uint16_t flag,
+                            struct cst_task_list *list)
+{
+    struct cst_task_list plain = ready->plain;
+    size_t count = ready->heap_count;
+    struct cst_task *task;
+
+    ready->plain = (struct cst_task_list){NULL, NULL};
+    ready->plain_count = 0;
+    while ((task = cst_task_list_take(&plain)))
+        if (task->flags & flag)
+            cst_task_list_append(list, task);
+        else
+            cst_ready_add_plain(ready, task);
+    ready->heap_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (ready->heap[i].task->flags & flag)
+            cst_task_list_append(list, ready->heap[i].task);
+        else
+            add_entry(ready, ready->heap[i]);
 }
 
 static struct cst_task *take_top(struct cst_ready *ready)

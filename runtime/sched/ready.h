@@ -59,6 +59,17 @@ static inline void cst_ready_add_first(struct cst_ready *ready,
 void cst_ready_add_ordered(struct cst_ready *ready, struct cst_task *task,
                            uint64_t deadline_ns);
 
+/*
+ * Add a task that was taken, and is older than all of its priority. Else the
+ * same.
+ */
+void cst_ready_add_again(struct cst_ready *ready, struct cst_task *task,
+                         uint64_t deadline_ns);
+
+/* Move all tasks with that flag to a list. Looks at each. */
+void cst_ready_take_flagged(struct cst_ready *ready, uint16_t flag,
+                            struct cst_task_list *list);
+
 /* Take the task that should run first, or NULL. */
 struct cst_task *cst_ready_take(struct cst_ready *ready);
 

@@ -1,12 +1,21 @@
 /*
- * Several cores for one task. Each executor of the block arrives when it has
- * ended what it runs; the last one rings the leader, who runs the task on all
- * their cores while they sleep.
+ * Several cores for one task, and lending what a task holds while its body
+ * waits.
+ *
+ * Each executor of the block arrives when it has ended what it runs; the last
+ * one rings the leader, who runs the task on all their cores while they sleep.
  */
 #include "device/threads.h"
 #include "worker/worker_internal.h"
 
-enum { ROUNDS_MAX = 2000 }; /* of spinning before it sleeps */
+enum { ROUNDS_MAX = 2000 }; /* of spinning for the others, before it sleeps */
+
+static struct cst_desk *desk_at(const struct cst_self *self, uint32_t index)
+{
+    return &cst_engine_port_at(self->worker->engine, index)->desk;
+}
+
+/* ---- Coming together ---------------------------------------------------- */
 
 static bool all_here(struct cst_claim *claim)
 {
@@ -14,19 +23,13 @@ static bool all_here(struct cst_claim *claim)
            claim->count;
 }
 
-static bool is_on(struct cst_desk *desk, uint32_t number)
+/* Not the leader: away until the claim is over. The claim's address says
+   nothing: it may be made again, of the same task. */
+static void stand_by(struct cst_desk *desk, uint32_t ended)
 {
-    uint32_t now;
-
-    return cst_desk_claim(desk, &now) && now == number;
-}
-
-/* Not the leader: away until the claim of that number is over. */
-static void stand_by(struct cst_desk *desk, uint32_t number)
-{
-    while (is_on(desk, number)) {
+    while (atomic_load(&desk->claims_ended) == ended) {
         cst_desk_doze(desk, NULL);
-        if (is_on(desk, number))
+        if (atomic_load(&desk->claims_ended) == ended)
             cst_desk_sleep(desk);
         else
             cst_desk_rouse(desk);
@@ -48,62 +51,65 @@ static void wait_for_all(struct cst_desk *desk, struct cst_claim *claim)
     }
 }
 
+/* Arrive. Returns whether this thread is the leader, and all are here; else
+   the claim is over. */
+static bool join(struct cst_self *self, struct cst_claim *claim)
+{
+    struct cst_desk *desk = &self->seat->desk;
+    uint32_t ended = atomic_load(&desk->claims_ended);
+    uint32_t leader = claim->leader;
+    uint32_t count = claim->count;
+
+    /* Unless it leads, the claim may be gone as soon as it has arrived. */
+    if (leader == desk->index) {
+        atomic_fetch_add(&claim->arrived, 1);
+        wait_for_all(desk, claim);
+        return true;
+    }
+    if (atomic_fetch_add(&claim->arrived, 1) + 1 == count)
+        cst_desk_ring(desk_at(self, leader));
+    stand_by(desk, ended);
+    return false;
+}
+
 void cst_claim_end(struct cst_self *self, struct cst_claim *claim)
 {
     uint32_t first = claim->first;
     uint32_t end = first + claim->count;
 
     for (uint32_t i = first; i < end; i++) {
-        struct cst_desk *desk =
-            &cst_engine_port_at(self->worker->engine, i)->desk;
-        uint32_t stood_in = CST_STOOD_IN;
+        struct cst_desk *desk = desk_at(self, i);
 
-        (void)atomic_compare_exchange_strong(&desk->serves, &stood_in,
-                                             CST_AWAY);
+        /* The last makes a new claim possible. */
         atomic_store(&desk->claim, NULL);
-        if (desk != &self->port->desk)
+        atomic_fetch_add(&desk->claims_ended, 1);
+        if (atomic_fetch_and(&desk->serves, ~(uint32_t)CST_CLAIMED) ==
+            CST_CLAIMED)
+            cst_seat_offer(self->worker);
+        else if (desk != &self->seat->desk)
             cst_desk_ring(desk);
     }
 }
 
-void cst_claim_attend(struct cst_self *self)
+static void use_cores(struct cst_self *self, uint32_t first, uint32_t count)
 {
-    const struct cst_topo *topo = self->worker->topo;
-    struct cst_desk *desk = &self->port->desk;
-    uint32_t number;
-    struct cst_claim *claim = cst_desk_claim(desk, &number);
-    struct cst_task *task;
-    uint32_t leader, count;
-
-    if (!claim)
-        return;
-    if (!cst_desk_join(desk, number)) { /* main came back while it ends */
-        stand_by(desk, number);
-        return;
-    }
-    /* Until its last core has arrived, a claim stays as it is. */
-    task = claim->task;
-    leader = claim->leader;
-    count = claim->count;
-    if (atomic_fetch_add(&claim->arrived, 1) + 1 == count &&
-        leader != desk->index)
-        cst_desk_ring(&cst_engine_port_at(self->worker->engine, leader)->desk);
-    if (leader != desk->index) {
-        stand_by(desk, number);
-        return;
-    }
-    wait_for_all(desk, claim);
-    cst_topo_bind(topo, claim->first, count);
+    cst_topo_bind(self->worker->topo, first, count);
     cst_threads_use(count, true);
-    if (task->state == CST_TASK_RUNNING) { /* it goes on after a wait */
-        atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
+}
+
+void cst_claim_attend(struct cst_self *self, struct cst_claim *claim)
+{
+    struct cst_task *task = claim->task;
+
+    if (!join(self, claim))
         return;
-    }
+    use_cores(self, claim->first, claim->count);
     task->state = CST_TASK_RUNNING;
     cst_worker_run(self, task); /* ends the claim when the body has returned */
-    cst_topo_bind(topo, desk->index, 1);
-    cst_threads_use(1, true);
+    use_cores(self, self->seat->desk.index, 1);
 }
+
+/* ---- Lending ------------------------------------------------------------ */
 
 bool cst_worker_lend(struct cst_self *self)
 {
@@ -113,20 +119,89 @@ bool cst_worker_lend(struct cst_self *self)
         return false;
     if (task->flags & CST_TASK_GATHERS) {
         cst_claim_end(self, &task->extra->claim);
-        cst_topo_bind(self->worker->topo, self->port->desk.index, 1);
-        cst_threads_use(1, true);
+        use_cores(self, self->seat->desk.index, 1);
     }
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_LENDS, task);
     return true;
 }
 
-void cst_worker_regain(struct cst_self *self)
+/* A claim came while this thread waits to go on with `task`. */
+static void attend_waiting(struct cst_self *self, struct cst_claim *claim,
+                           struct cst_task *task)
 {
-    struct cst_task *task = self->task;
-    struct cst_wait wait;
+    struct cst_task *other = claim->task;
 
-    wait.word = &task->go;
-    wait.value = atomic_load(&task->go) + 1;
-    cst_engine_tell(self->worker->engine, self->port, CST_NEWS_REGAINS, task);
-    cst_worker_wait(self, &wait);
+    if (!join(self, claim))
+        return;
+    if (other == task) {
+        use_cores(self, claim->first, claim->count);
+        atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
+        return;
+    }
+    cst_claim_end(self, claim);
+    cst_engine_tell(self->worker->engine, self->port, CST_NEWS_REFUSED, other);
+}
+
+void cst_worker_regain(struct cst_self *self, struct cst_task *task)
+{
+    struct cst_engine *engine = self->worker->engine;
+    uint64_t go = atomic_load_explicit(&task->go, memory_order_relaxed);
+    struct cst_wait wait = {&task->go, go + 1};
+    uint32_t round = 0;
+
+    cst_engine_tell(engine, self->port, CST_NEWS_REGAINS, task);
+    cst_engine_poke(engine, self->port);
+    while (!cst_wait_over(&wait)) {
+        struct cst_claim *claim =
+            self->seat ? atomic_load(&self->seat->desk.claim) : NULL;
+
+        if (claim)
+            attend_waiting(self, claim, task);
+        else if (++round % CST_LOOK_EVERY == 0 && cst_engine_has_news(engine))
+            cst_engine_poke(engine, self->port);
+        else if (round < CST_ROUNDS_MAX)
+            cst_pause();
+        else
+            cst_serve_sleep(self, &wait, false);
+    }
+}
+
+/* The block of desks that this thread's own is to be in, as its leader. */
+static void choose_block(struct cst_self *self, struct cst_task *task)
+{
+    struct cst_claim *claim = &task->extra->claim;
+    uint32_t executors = self->worker->executors;
+    uint32_t count = task->extra->constraint.cores;
+    uint32_t index = self->seat->desk.index;
+
+    claim->leader = index;
+    claim->first = index / count * count;
+    if (claim->first + count > executors)
+        claim->first = executors - count;
+}
+
+void cst_worker_run_inline(struct cst_self *self, struct cst_task *task)
+{
+    struct cst_task *outer = self->task;
+    struct cst_wait never = {&self->worker->stop, UINT64_MAX};
+    bool needs = (task->flags & CST_TASK_CONSTRAINED) != 0;
+    bool gathers = (task->flags & CST_TASK_GATHERS) != 0;
+    bool sits = gathers && !self->seat;
+    bool lent = needs && cst_worker_lend(self);
+
+    if (sits)
+        (void)cst_seat_take(self, &never);
+    if (gathers)
+        choose_block(self, task);
+    if (needs)
+        cst_worker_regain(self, task);
+    cst_worker_run(self, task);
+    if (gathers)
+        use_cores(self, self->seat->desk.index, 1);
+    if (sits) {
+        cst_seat_leave(self);
+        cst_topo_unbind(self->worker->topo);
+    }
+    if (lent)
+        cst_worker_regain(self, outer);
 }

@@ -324,7 +324,7 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
 
 void cst_worker_run(struct cst_self *self, struct cst_task *task)
 {
-    struct cst_desk *desk = &self->port->desk;
+    struct cst_desk *desk = self->seat ? &self->seat->desk : &self->port->desk;
     struct cst_task *below = self->task;
     uint32_t running =
         atomic_load_explicit(&desk->running, memory_order_relaxed);

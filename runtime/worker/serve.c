@@ -2,59 +2,49 @@
  * What a thread does that has nothing else to do: take tasks and run them, look
  * for more, and sleep when there are none.
  */
-#include "base/fail.h"
+#include "base/thread.h"
 #include "device/threads.h"
 #include "worker/worker_internal.h"
 
 #include <string.h>
 
-enum {
-    LOOK_EVERY = 32,    /* rounds of waiting before others' desks are read */
-    ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
-};
-
-static bool serves(const struct cst_self *self)
-{
-    return self->port->desk.index < self->worker->executors;
-}
+enum { HELP_TASKS = 64 }; /* run by a submitter at a time */
 
 /* A task, without disturbing anybody unless `look`. */
 static struct cst_task *find(struct cst_self *self, bool look)
 {
     struct cst_engine *engine = self->worker->engine;
-    struct cst_task *task = cst_desk_take(&self->port->desk);
+    struct cst_desk *desk = &self->seat->desk;
+    struct cst_task *task = cst_desk_take(desk);
 
     if (task || !look)
         return task;
     if (cst_engine_has_news(engine)) {
         cst_engine_poke(engine, self->port);
-        task = cst_desk_take(&self->port->desk);
+        task = cst_desk_take(desk);
     }
-    return task ? task : cst_engine_steal(engine, self->port);
+    return task ? task : cst_engine_steal(engine, self->seat);
 }
 
-/* Is there anything that a thread must not sleep for? */
-static bool must_stay(struct cst_self *self, const struct cst_wait *wait)
+static bool has_work(const struct cst_worker *worker)
 {
-    struct cst_engine *engine = self->worker->engine;
-
-    if (cst_wait_over(wait) || cst_engine_has_news(engine) ||
-        atomic_load(&self->port->desk.claim))
-        return true;
-    for (uint32_t i = 0; i < self->worker->executors; i++)
-        if (cst_desk_work_count(&cst_engine_port_at(engine, i)->desk) > 0)
+    for (uint32_t i = 0; i < worker->executors; i++)
+        if (cst_desk_work_count(&cst_engine_port_at(worker->engine, i)->desk) >
+            0)
             return true;
     return false;
 }
 
-static void sleep_a_while(struct cst_self *self, const struct cst_wait *wait)
+void cst_serve_sleep(struct cst_self *self, const struct cst_wait *wait,
+                     bool works)
 {
     struct cst_engine *engine = self->worker->engine;
-    struct cst_desk *desk = &self->port->desk;
+    struct cst_desk *desk = self->seat ? &self->seat->desk : &self->port->desk;
 
     cst_engine_count_asleep(engine, 1);
     cst_desk_doze(desk, wait);
-    if (must_stay(self, wait))
+    if (cst_wait_over(wait) || cst_engine_has_news(engine) ||
+        atomic_load(&desk->claim) || (works && has_work(self->worker)))
         cst_desk_rouse(desk);
     else
         cst_desk_sleep(desk);
@@ -65,23 +55,23 @@ static void sleep_a_while(struct cst_self *self, const struct cst_wait *wait)
 static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
 {
     struct cst_engine *engine = self->worker->engine;
-    struct cst_desk *desk = &self->port->desk;
+    struct cst_desk *desk = &self->seat->desk;
     struct cst_task *task;
     uint32_t round = 0;
 
     atomic_store_explicit(&desk->hungry, true, memory_order_relaxed);
     cst_trace_event(self->worker->trace, CST_TRACE_IDLE_BEGIN, 0, 0, 0);
     cst_engine_count_idle(engine, 1);
-    cst_engine_poke(engine, self->port);
-    while (!(task = find(self, round % LOOK_EVERY == 0))) {
+    cst_engine_want(engine, self->port);
+    while (!(task = find(self, round % CST_LOOK_EVERY == 0))) {
         if (cst_wait_over(wait) ||
             atomic_load_explicit(&desk->claim, memory_order_acquire))
             break;
-        if (++round < ROUNDS_MAX) {
+        if (++round < CST_ROUNDS_MAX) {
             cst_pause();
             continue;
         }
-        sleep_a_while(self, wait);
+        cst_serve_sleep(self, wait, true);
         round = 0;
     }
     cst_engine_count_idle(engine, -1);
@@ -92,13 +82,15 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
 
 static void serve(struct cst_self *self, const struct cst_wait *wait)
 {
-    struct cst_desk *desk = &self->port->desk;
+    struct cst_desk *desk = &self->seat->desk;
 
     while (!cst_wait_over(wait)) {
+        struct cst_claim *claim =
+            atomic_load_explicit(&desk->claim, memory_order_acquire);
         struct cst_task *task;
 
-        if (atomic_load_explicit(&desk->claim, memory_order_acquire)) {
-            cst_claim_attend(self);
+        if (claim) {
+            cst_claim_attend(self, claim);
             continue;
         }
         task = cst_desk_take(desk);
@@ -109,7 +101,23 @@ static void serve(struct cst_self *self, const struct cst_wait *wait)
     }
 }
 
-void cst_serve(struct cst_self *self, const struct cst_wait *wait)
+/* Run what others have more of than they can soon do. */
+static void help(struct cst_self *self)
+{
+    struct cst_engine *engine = self->worker->engine;
+    struct cst_desk *desk = &self->seat->desk;
+
+    for (int i = 0; i < HELP_TASKS && !atomic_load(&desk->claim); i++) {
+        struct cst_task *task = cst_engine_steal_spare(engine, self->seat);
+
+        if (!task)
+            return;
+        cst_worker_run(self, task);
+    }
+}
+
+/* Serve until the wait is over; without one, help. */
+static void serve_or_help(struct cst_self *self, const struct cst_wait *wait)
 {
     struct cst_task *below = self->task;
     struct cst_group *group = self->group;
@@ -118,98 +126,76 @@ void cst_serve(struct cst_self *self, const struct cst_wait *wait)
 
     self->group = NULL;
     self->escape = &escape;
-    if (setjmp(escape.point) != 0) {
-        struct cst_self *again = cst_self();
-
-        cst_run_exited(again, escape.task, escape.exit_status);
-    }
+    if (setjmp(escape.point) != 0)
+        cst_run_exited(cst_self(), escape.task, escape.exit_status);
     /* Nothing here changed since setjmp() but through self. */
-    serve(cst_self(), wait);
+    if (wait)
+        serve(cst_self(), wait);
+    else
+        help(cst_self());
     self->escape = outer;
     self->group = group;
     self->task = below;
 }
 
+void cst_serve(struct cst_self *self, const struct cst_wait *wait)
+{
+    serve_or_help(self, wait);
+}
+
+void cst_worker_help(struct cst_self *self)
+{
+    if (self->seat || !cst_seat_try(self, CST_HELPS))
+        return;
+    serve_or_help(self, NULL);
+    cst_seat_leave(self);
+}
+
 /* ---- Waiting in a body or in main --------------------------------------- */
+
+struct deputy {
+    struct cst_self self;
+    const struct cst_wait *wait;
+};
 
 /* The stack is nearly used up by bodies that wait on top of one another: a
    thread with a new one goes on in this one's place. */
-static void *deputy(void *argument)
+static void *deputise(void *argument)
 {
-    const struct cst_wait *wait = ((void **)argument)[0];
-    struct cst_worker *worker = ((void **)argument)[1];
-    struct cst_self *self;
+    const struct deputy *deputy = argument;
+    struct cst_self *self = cst_self();
 
-    if (cst_worker_enter(worker, &self) == CASTELL_OK)
-        cst_serve(self, wait);
+    *self = deputy->self;
+    self->stack_low = cst_worker_stack_low();
+    cst_threads_use(1, true);
+    cst_serve(self, deputy->wait);
+    memset(self, 0, sizeof(*self));
     return NULL;
 }
 
 static bool wait_by_deputy(struct cst_self *self, const struct cst_wait *wait)
 {
-    void *argument[2] = {(void *)(uintptr_t)wait, self->worker};
+    struct deputy deputy = {*self, wait};
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, deputy, argument) != 0)
+    if (cst_thread_start("castell-deputy", deputise, &deputy, &thread) !=
+        CASTELL_OK)
         return false;
     (void)pthread_join(thread, NULL);
     return true;
 }
 
-static void sit_down(struct cst_self *self)
-{
-    uint32_t away = CST_AWAY;
-
-    while (!atomic_compare_exchange_strong(&self->port->desk.serves, &away,
-                                           CST_SERVES)) {
-        /* Its core is lent to a task of several: let that end. */
-        away = CST_AWAY;
-        cst_engine_poke(self->worker->engine, self->port);
-        cst_pause();
-    }
-}
-
-static void stand_up(struct cst_self *self)
-{
-    struct cst_desk *desk = &self->port->desk;
-    struct cst_claim *claim;
-    uint32_t number;
-
-    atomic_store(&desk->serves, CST_AWAY);
-    claim = cst_desk_claim(desk, &number);
-    /* Not for one that main has been part of, and that just ends. */
-    if (claim && atomic_load(&desk->joined) != number &&
-        cst_desk_stand_in(desk) && cst_desk_join(desk, number)) {
-        uint32_t leader = claim->leader;
-
-        atomic_fetch_add(&claim->arrived, 1);
-        cst_desk_ring(&cst_engine_port_at(self->worker->engine, leader)->desk);
-    }
-}
-
 void cst_worker_wait(struct cst_self *self, const struct cst_wait *wait)
 {
-    /* Also in a body that main runs itself, undeferred. */
-    bool main = self->port->desk.index == 0 &&
-                atomic_load(&self->port->desk.serves) != CST_SERVES;
+    bool sits = self->seat == NULL;
     char here;
 
-    if (cst_wait_over(wait))
+    if (cst_wait_over(wait) || (sits && !cst_seat_take(self, wait)))
         return;
-    if (&here < self->stack_low && wait_by_deputy(self, wait)) {
-        while (!cst_wait_over(wait))
-            cst_pause();
-        return;
-    }
-    if (main) {
-        sit_down(self);
-        cst_topo_bind(self->worker->topo, 0, 1);
-        cst_threads_use(1, false);
-    }
-    cst_serve(self, wait);
-    if (main) {
-        stand_up(self);
+    if (&here >= self->stack_low || !wait_by_deputy(self, wait))
+        cst_serve(self, wait);
+    if (sits) {
+        cst_seat_leave(self);
         cst_topo_unbind(self->worker->topo);
     }
-    (void)serves;
 }

@@ -36,8 +36,7 @@ static void make_leave_key(void)
     (void)pthread_key_create(&leave_key, leave);
 }
 
-/* The lowest address that nested bodies of this thread may reach. */
-static char *stack_low(void)
+char *cst_worker_stack_low(void)
 {
     pthread_attr_t attributes;
     void *low = NULL;
@@ -64,9 +63,7 @@ static enum castell_status enter(struct cst_worker *worker)
     memset(self, 0, sizeof(*self));
     self->worker = worker;
     self->port = port;
-    self->stack_low = stack_low();
-    if (worker->trace && port->desk.index < worker->executors)
-        cst_trace_thread(worker->trace, port->desk.index);
+    self->stack_low = cst_worker_stack_low();
     return CASTELL_OK;
 }
 
@@ -99,8 +96,8 @@ static void *executor(void *argument)
 
     cst_free(argument);
     self->worker = start.worker;
-    self->port = start.port;
-    self->stack_low = stack_low();
+    self->port = self->seat = start.port;
+    self->stack_low = cst_worker_stack_low();
     (void)snprintf(name, sizeof(name), "castell-%u", start.port->desk.index);
     (void)pthread_setname_np(pthread_self(), name);
     if (start.worker->trace)
@@ -117,9 +114,9 @@ static enum castell_status make_ports(struct cst_worker *worker)
     enum castell_status status = CASTELL_OK;
     struct cst_port *port;
 
-    for (uint32_t i = 1; i < worker->executors && status == CASTELL_OK; i++) {
+    for (uint32_t i = 0; i < worker->executors && status == CASTELL_OK; i++) {
         status = cst_engine_port(worker->engine, &port);
-        if (status == CASTELL_OK)
+        if (status == CASTELL_OK && i > 0) /* the first is for who waits */
             atomic_store_explicit(&port->desk.serves, CST_SERVES,
                                   memory_order_relaxed);
     }
@@ -172,9 +169,11 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
     worker->trace = cst_engine_trace(engine);
     worker->topo = topo;
     worker->executors = executors;
-    status = enter(worker);
+    status = make_ports(worker);
     if (status == CASTELL_OK)
-        status = make_ports(worker);
+        status = enter(worker);
+    if (status == CASTELL_OK && worker->trace)
+        cst_trace_thread(worker->trace, 0);
     for (uint32_t i = 1; i < executors && status == CASTELL_OK; i++)
         status = start_one(worker);
     if (status != CASTELL_OK) {

@@ -3,9 +3,9 @@
  *
  * Layer: worker.
  *
- * Executor 0 is the main thread while it waits; the others are threads of the
- * worker's, each bound to its core. Any other thread that waits helps as well:
- * it takes tasks from the executors' desks.
+ * Each executor has a desk. Those from 1 on are threads of the worker's, each
+ * bound to its core. At the first desk sits the main thread, or another of the
+ * program, while it waits; where several wait, the others just wait.
  */
 #ifndef CST_WORKER_WORKER_H
 #define CST_WORKER_WORKER_H
@@ -20,6 +20,7 @@ struct cst_worker;
 struct cst_self {
     struct cst_worker *worker;
     struct cst_port *port;      /* NULL: the thread is unknown so far */
+    struct cst_port *seat;      /* whose desk it serves at; or NULL */
     struct cst_task *task;      /* whose body it runs; NULL outside of bodies */
     struct cst_group *group;    /* that its submissions belong to */
     struct group_frame *frames; /* of groups, innermost first; api's */
@@ -50,12 +51,18 @@ void cst_worker_wait(struct cst_self *self, const struct cst_wait *wait);
 /* Run one task, to its end, in this thread, and tell the engine. */
 void cst_worker_run(struct cst_self *self, struct cst_task *task);
 
+/* The same for an undeferred one, that waits for nothing but what it needs. */
+void cst_worker_run_inline(struct cst_self *self, struct cst_task *task);
+
+/* If there is a free desk, run some tasks that executors would come to late. */
+void cst_worker_help(struct cst_self *self);
+
 /*
  * The body that this thread runs is about to wait: others may have what it
  * holds, if it holds anything. Then, after the wait, it must regain that.
  */
 bool cst_worker_lend(struct cst_self *self);
-void cst_worker_regain(struct cst_self *self);
+void cst_worker_regain(struct cst_self *self, struct cst_task *task);
 
 /* exit() was called: if it was in a body, it fails that and does not return. */
 void cst_worker_exit(int status);

@@ -17,7 +17,8 @@ struct cst_worker {
     uint32_t executors;
     uint32_t threads_count;
     pthread_t *threads;
-    _Atomic(uint64_t) stop; /* a wait of the executors is for this */
+    _Atomic(uint64_t) stop;   /* a wait of the executors is for this */
+    _Atomic(int32_t) seekers; /* threads that wait for the first desk */
 };
 
 /* Where exit() in a body lands, and why. */
@@ -27,11 +28,35 @@ struct cst_escape {
     struct cst_task *task;
 };
 
+enum {
+    CST_LOOK_EVERY = 32, /* rounds of waiting before others' desks are read */
+    CST_ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
+};
+
 /* serve.c: run tasks until the wait is over. */
 void cst_serve(struct cst_self *self, const struct cst_wait *wait);
 
+/* Sleep until the wait is over, or there is something to do; `works`: tasks to
+   run are. May return for no reason. */
+void cst_serve_sleep(struct cst_self *self, const struct cst_wait *wait,
+                     bool works);
+
+/* worker.c: the lowest address that nested bodies of this thread may reach. */
+char *cst_worker_stack_low(void);
+
+/* seat.c: sit down at the first desk, if it is free. */
+bool cst_seat_try(struct cst_self *self, enum cst_serves how);
+
+/* Sit down there to serve, and bind the thread to its core, as soon as it is
+   free; or the wait is over: false. */
+bool cst_seat_take(struct cst_self *self, const struct cst_wait *wait);
+void cst_seat_leave(struct cst_self *self);
+
+/* The first desk is free: who waits for it may look. */
+void cst_seat_offer(struct cst_worker *worker);
+
 /* claim.c: the desk's thread is to take part in a task of several cores. */
-void cst_claim_attend(struct cst_self *self);
+void cst_claim_attend(struct cst_self *self, struct cst_claim *claim);
 void cst_claim_end(struct cst_self *self, struct cst_claim *claim);
 
 /* run.c: the body of a task called exit(). */

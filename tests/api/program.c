@@ -39,7 +39,7 @@ void start(uint32_t cores)
 
 void stop(void)
 {
-    must(castell_stop() == 0, "the run stops well");
+    NEED(castell_stop() == 0, "the run did not stop well");
 }
 
 bool failed_with(enum castell_status status, enum castell_status wanted,

@@ -48,6 +48,9 @@ struct castell_task submit(struct castell_kind *kind, const void *argument,
 void go(enum castell_status status, const char *call, const char *file,
         int line);
 
+/* What must hold for the test to make sense; says nothing when it does. */
+#define NEED(condition, why) ((condition) ? (void)0 : tap_bail(why))
+
 /* Start with so many executors, and stop, which must return 0. */
 void start(uint32_t cores);
 void stop(void);
