@@ -18,6 +18,7 @@
 
 /* All of a run. Immutable between castell_start() and castell_stop(). */
 struct cst_run {
+    uint64_t number; /* 1 for the first of the process */
     struct cst_topo *topo;
     struct cst_engine *engine;
     struct cst_worker *worker;

@@ -23,13 +23,12 @@ struct cst_run *cst_run(void)
 enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
 {
     struct cst_self *self = cst_self();
-    struct cst_run *run;
+    struct cst_run *run = cst_run();
 
-    if (__builtin_expect(self->port != NULL, 1)) {
+    if (__builtin_expect(run && self->run == run->number, 1)) {
         *ret_self = self;
         return CASTELL_OK;
     }
-    run = cst_run();
     if (!run)
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called before castell_start()", call);
@@ -212,6 +211,7 @@ enum castell_status castell_start_with(const struct castell_options *options)
         clean_up(&run_here);
         return status;
     }
+    run_here.number = cst_worker_run_number(run_here.worker);
     __atomic_store_n(&running, true, __ATOMIC_RELEASE);
     return CASTELL_OK;
 }

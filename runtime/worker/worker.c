@@ -15,20 +15,51 @@ enum {
 
 static _Thread_local struct cst_self self_here;
 
-/* Frees the port of a thread that ends, for another to use. */
+/*
+ * A thread of the program that ends frees its port for another to use, unless
+ * the run has ended before. The lock keeps the run from ending meanwhile.
+ */
 static pthread_key_t leave_key;
 static pthread_once_t leave_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t run_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t runs;        /* ever begun; guarded by run_lock */
+static uint64_t run_of_port; /* that ports are of now; guarded by run_lock */
 
 struct cst_self *cst_self(void)
 {
     return &self_here;
 }
 
-static void leave(void *port)
+static void leave(void *thread)
 {
-    struct cst_port *mine = port;
+    struct cst_self *self = thread;
 
-    atomic_store_explicit(&mine->used, false, memory_order_release);
+    (void)pthread_mutex_lock(&run_lock);
+    if (self->run == run_of_port)
+        atomic_store_explicit(&self->port->used, false, memory_order_release);
+    (void)pthread_mutex_unlock(&run_lock);
+}
+
+static uint64_t begin_run(void)
+{
+    uint64_t number;
+
+    (void)pthread_mutex_lock(&run_lock);
+    run_of_port = number = ++runs;
+    (void)pthread_mutex_unlock(&run_lock);
+    return number;
+}
+
+static void end_run(void)
+{
+    (void)pthread_mutex_lock(&run_lock);
+    run_of_port = UINT64_MAX; /* none */
+    (void)pthread_mutex_unlock(&run_lock);
+}
+
+uint64_t cst_worker_run_number(const struct cst_worker *worker)
+{
+    return worker->run;
 }
 
 static void make_leave_key(void)
@@ -61,6 +92,7 @@ static enum castell_status enter(struct cst_worker *worker)
     if (status != CASTELL_OK)
         return status;
     memset(self, 0, sizeof(*self));
+    self->run = worker->run;
     self->worker = worker;
     self->port = port;
     self->stack_low = cst_worker_stack_low();
@@ -70,14 +102,12 @@ static enum castell_status enter(struct cst_worker *worker)
 enum castell_status cst_worker_enter(struct cst_worker *worker,
                                      struct cst_self **ret_self)
 {
-    enum castell_status status = CASTELL_OK;
+    enum castell_status status;
 
-    if (self_here.worker != worker || !self_here.port) {
-        (void)pthread_once(&leave_once, make_leave_key);
-        status = enter(worker);
-        if (status == CASTELL_OK)
-            (void)pthread_setspecific(leave_key, self_here.port);
-    }
+    (void)pthread_once(&leave_once, make_leave_key);
+    status = enter(worker);
+    if (status == CASTELL_OK)
+        (void)pthread_setspecific(leave_key, &self_here);
     *ret_self = &self_here;
     return status;
 }
@@ -95,6 +125,7 @@ static void *executor(void *argument)
     char name[16];
 
     cst_free(argument);
+    self->run = start.worker->run;
     self->worker = start.worker;
     self->port = self->seat = start.port;
     self->stack_low = cst_worker_stack_low();
@@ -169,6 +200,7 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
     worker->trace = cst_engine_trace(engine);
     worker->topo = topo;
     worker->executors = executors;
+    worker->run = begin_run();
     status = make_ports(worker);
     if (status == CASTELL_OK)
         status = enter(worker);
@@ -186,6 +218,7 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
 
 void cst_worker_stop(struct cst_worker *worker)
 {
+    end_run();
     atomic_store(&worker->stop, 1);
     for (uint32_t i = 0; i < worker->threads_count; i++)
         cst_desk_ring(&cst_engine_port_at(worker->engine, i + 1)->desk);

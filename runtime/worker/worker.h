@@ -18,8 +18,9 @@ struct cst_worker;
 
 /* What the calling thread is to the runtime. */
 struct cst_self {
+    uint64_t run; /* number of the run that the rest is of; 0: none */
     struct cst_worker *worker;
-    struct cst_port *port;      /* NULL: the thread is unknown so far */
+    struct cst_port *port;
     struct cst_port *seat;      /* whose desk it serves at; or NULL */
     struct cst_task *task;      /* whose body it runs; NULL outside of bodies */
     struct cst_group *group;    /* that its submissions belong to */
@@ -41,7 +42,10 @@ cst_worker_start(struct cst_engine *engine, const struct cst_topo *topo,
 /* Stop them and free everything; all tasks have ended. */
 void cst_worker_stop(struct cst_worker *worker);
 
-/* Make the calling thread known, if it is not. */
+/* Of the worker's run: 1 for the first of the process, 2 for the next. */
+uint64_t cst_worker_run_number(const struct cst_worker *worker);
+
+/* Make the calling thread known, which is not. */
 CASTELL_MUST_CHECK enum castell_status
 cst_worker_enter(struct cst_worker *worker, struct cst_self **ret_self);
 

@@ -14,6 +14,7 @@ struct cst_worker {
     struct cst_engine *engine;
     struct cst_trace *trace; /* NULL: none */
     const struct cst_topo *topo;
+    uint64_t run; /* its number */
     uint32_t executors;
     uint32_t threads_count;
     pthread_t *threads;
