@@ -132,7 +132,7 @@ static struct cst_access_model *add_access(const struct target *target)
     return access;
 }
 
-/* ---- Files ------------------------------------------------------------------ */
+/* ---- Files ---------------------------------------------------------- */
 
 static void check_file(struct target *target)
 {
@@ -150,7 +150,7 @@ static void check_file(struct target *target)
         add_access(target);
 }
 
-/* ---- Sections ---------------------------------------------------------------- */
+/* ---- Sections ------------------------------------------------------- */
 
 /* Does the expression name only what can be known at the call? */
 static void check_expressions(struct target *target)
@@ -328,7 +328,7 @@ static void check_clause(struct cst_checker *checker,
     }
 }
 
-/* ---- What no clause names ------------------------------------------------------ */
+/* ---- What no clause names ------------------------------------------- */
 
 static void check_unclaimed(struct cst_checker *checker,
                             const struct cst_subject *subject, size_t index)

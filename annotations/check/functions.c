@@ -4,19 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The declaration at file scope that follows a pragma; NULL: none. */
+/*
+ * The declaration at file scope that follows a pragma; NULL: none. libclang
+ * lists a struct that a declaration declares on its way before that one.
+ */
 static const struct cst_declaration *
 find_declaration(const struct cst_checker *checker, size_t offset)
 {
     const struct cst_ast *ast = &checker->ast;
+    const struct cst_declaration *first = NULL;
 
     for (size_t i = 0; i < ast->declarations_count; i++) {
-        if (ast->declarations[i].start >= offset)
-            return &ast->declarations[i];
-        if (ast->declarations[i].end > offset)
-            return NULL; /* it stands in the middle of one */
+        const struct cst_declaration *one = &ast->declarations[i];
+
+        if (one->start >= offset) {
+            if (!first || one->start < first->start ||
+                (one->start == first->start &&
+                 clang_getCursorKind(first->cursor) != CXCursor_FunctionDecl))
+                first = one;
+        } else if (one->end > offset) {
+            return NULL; /* the pragma stands in the middle of it */
+        }
     }
-    return NULL;
+    return first;
 }
 
 /*
@@ -123,7 +133,7 @@ static struct cst_subject *find_subject(struct cst_checker *checker,
     return NULL;
 }
 
-/* ---- Two annotations of one function -------------------------------------- */
+/* ---- Two annotations of one function -------------------------------- */
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -187,7 +197,7 @@ static void check_same(struct cst_checker *checker,
                     "the other one is here");
 }
 
-/* ---- Implementations ------------------------------------------------------ */
+/* ---- Implementations ------------------------------------------------ */
 
 /* A type's text without what stands in brackets: lengths may be spelt
    differently. */
@@ -272,7 +282,7 @@ static void link_implementation(struct cst_checker *checker,
                      (int)name->size, name->text);
 }
 
-/* ---- Subjects -------------------------------------------------------------- */
+/* ---- Subjects ------------------------------------------------------- */
 
 static struct cst_subject *make_subject(struct cst_checker *checker,
                                         const struct cst_site *site,

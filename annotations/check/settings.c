@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- Names in expressions --------------------------------------------------- */
+/* ---- Names in expressions ------------------------------------------- */
 
 static bool is_keyword(const struct cst_token *token)
 {
@@ -66,7 +66,7 @@ bool cst_check_names(struct cst_checker *checker,
     return right;
 }
 
-/* ---- Settings ----------------------------------------------------------------- */
+/* ---- Settings ------------------------------------------------------- */
 
 static struct cst_tokens expression(struct cst_checker *checker,
                                     struct cst_subject *subject,

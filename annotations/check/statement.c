@@ -57,7 +57,7 @@ void cst_statements_start(struct cst_checker *checker)
     }
 }
 
-/* ---- Objects --------------------------------------------------------------- */
+/* ---- Objects -------------------------------------------------------- */
 
 struct probe {
     struct cst_checker *checker;
@@ -135,7 +135,7 @@ static enum CXChildVisitResult visit_probe(CXCursor cursor, CXCursor parent,
     return CXChildVisit_Continue;
 }
 
-/* ---- The walk --------------------------------------------------------------- */
+/* ---- The walk ------------------------------------------------------- */
 
 static bool may_hold_statements(const struct cst_path *path)
 {
@@ -148,11 +148,12 @@ static bool may_hold_statements(const struct cst_path *path)
            kind == CXCursor_CaseStmt || kind == CXCursor_DefaultStmt;
 }
 
-/* Errors that libclang found in a probe, told as ours. */
-static void report_probe_errors(struct cst_checker *checker,
+/* Errors that libclang found in a probe, told as ours. Were there any? */
+static bool report_probe_errors(struct cst_checker *checker,
                                 const struct cst_site *site)
 {
     unsigned count = clang_getNumDiagnostics(checker->ast.translation);
+    unsigned errors = checker->report->errors;
 
     for (unsigned i = 0; i < count; i++) {
         CXDiagnostic diagnostic =
@@ -169,6 +170,7 @@ static void report_probe_errors(struct cst_checker *checker,
                                clang_getDiagnosticSpelling(diagnostic)));
         clang_disposeDiagnostic(diagnostic);
     }
+    return checker->report->errors > errors;
 }
 
 static void found_probe(struct cst_checker *checker,
@@ -185,7 +187,8 @@ static void found_probe(struct cst_checker *checker,
                          "one here: put it in braces with what follows");
         return;
     }
-    report_probe_errors(checker, site);
+    if (report_probe_errors(checker, site))
+        return;
     clang_visitChildren(path->frames[path->count - 1].cursor, visit_probe,
                         &probe);
 }

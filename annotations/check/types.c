@@ -198,7 +198,7 @@ enum cst_format cst_type_format(CXType type)
                : CST_FORMAT_SIGNED;
 }
 
-/* ---- Members of records --------------------------------------------------- */
+/* ---- Members of records --------------------------------------------- */
 
 struct search {
     struct cst_memory *memory;

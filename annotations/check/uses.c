@@ -46,7 +46,7 @@ static void move(struct walker *walker, CXCursor cursor, CXCursor parent)
         (struct cst_frame){.cursor = cursor, .index = index};
 }
 
-/* ---- Calls ---------------------------------------------------------------- */
+/* ---- Calls ---------------------------------------------------------- */
 
 /* Behind the last byte that can be the ')' of a call without arguments. */
 static size_t closing_offset(CXCursor call)
@@ -145,7 +145,7 @@ static void check_task_use(struct walker *walker, CXCursor name,
     walker->path.count = count;
 }
 
-/* ---- Globals -------------------------------------------------------------- */
+/* ---- Globals -------------------------------------------------------- */
 
 static bool is_shared(const struct cst_checker *checker, CXCursor variable)
 {
@@ -189,7 +189,7 @@ static void check_global_use(struct walker *walker, CXCursor use,
                        walker->inside->body->name, name);
 }
 
-/* ---- The walk -------------------------------------------------------------- */
+/* ---- The walk ------------------------------------------------------- */
 
 static enum CXChildVisitResult visit(CXCursor cursor, CXCursor parent,
                                      CXClientData data)

@@ -2,8 +2,10 @@
 
 #include "common/text.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct cst_source {
     struct cst_source *next;
@@ -35,6 +37,14 @@ char *cst_source_read(struct cst_memory *memory, const char *file,
     return bytes;
 }
 
+/* A line marker may name anything. */
+static bool is_regular_file(const char *name)
+{
+    struct stat status;
+
+    return stat(name, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static struct cst_source *load(struct cst_sources *sources, const char *name)
 {
     struct cst_memory *memory = sources->memory;
@@ -42,7 +52,7 @@ static struct cst_source *load(struct cst_sources *sources, const char *name)
     size_t size = 0;
 
     source->name = cst_memory_copy(memory, name, strlen(name));
-    if (*name && *name != '<')
+    if (is_regular_file(name))
         source->bytes = cst_source_read(memory, name, &size);
     for (size_t at = 0; source->bytes && at <= size; at++) {
         if (at != 0 && source->bytes[at - 1] != '\n')

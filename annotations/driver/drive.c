@@ -24,7 +24,7 @@ static bool is_input(const struct cst_options *options, size_t index,
     return false;
 }
 
-/* ---- Compiling ------------------------------------------------------------------ */
+/* ---- Compiling ------------------------------------------------------ */
 
 static const char *output_name(struct cst_driver *driver,
                                const struct cst_input *input)
@@ -153,7 +153,7 @@ static int process(struct cst_driver *driver, size_t number,
     return status;
 }
 
-/* ---- Linking -------------------------------------------------------------------- */
+/* ---- Linking -------------------------------------------------------- */
 
 static struct cst_strings final_command(struct cst_driver *driver,
                                         const struct product *products)

@@ -42,7 +42,7 @@ static struct cst_writer start(struct edits *edits, const struct cst_site *site)
     return writer;
 }
 
-/* ---- Tasks ------------------------------------------------------------------- */
+/* ---- Tasks ---------------------------------------------------------- */
 
 static bool is_called(const struct cst_model *model,
                       const struct cst_task_model *task)
@@ -129,7 +129,7 @@ static void edit_prelude(struct edits *edits)
     add_edit(edits, offset, 0, writer.text);
 }
 
-/* ---- Putting it in ------------------------------------------------------------ */
+/* ---- Putting it in -------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {

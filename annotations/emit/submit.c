@@ -27,7 +27,9 @@ static void write_file(struct cst_writer *writer,
                        const struct cst_task_model *task,
                        const struct cst_access_model *access)
 {
-    cst_write(writer, "{.base = (const void *)%s%s, .mode = %s, .is_file = 1}",
+    cst_write(writer,
+              "{.base = (const void *)%s%s, .size = 0, .rows = 0, .pitch = 0, "
+              ".mode = %s, .is_file = 1, .reduction = 0}",
               task->body.parameters[access->parameter].name, access->member,
               cst_mode_name(access->kind));
 }
@@ -51,7 +53,7 @@ static void write_locals(struct cst_writer *writer,
     }
 }
 
-/* ---- As many accesses as clauses ------------------------------------------- */
+/* ---- As many accesses as clauses ------------------------------------ */
 
 static void write_static_accesses(struct cst_writer *writer,
                                   const struct cst_task_model *task)
@@ -94,7 +96,7 @@ static void write_static_accesses(struct cst_writer *writer,
               "__castell_pack(__castell_x, __castell_n, __castell_empty); ");
 }
 
-/* ---- More accesses than clauses ---------------------------------------------- */
+/* ---- More accesses than clauses ------------------------------------- */
 
 /* An upper bound of the number of accesses. */
 static void write_total(struct cst_writer *writer,
@@ -138,7 +140,8 @@ static void write_collection(struct cst_writer *writer,
     if (lower)
         cst_write(writer, " + __castell_l%zu_0", index);
     cst_write(writer,
-              "], .size = (size_t)__castell_e%zu * sizeof((%s)[0][0])%s}; } ",
+              "], .size = (size_t)__castell_e%zu * sizeof((%s)[0][0]), .rows = "
+              "0, .pitch = 0%s}; } ",
               index, region.base, region.mode);
 }
 
@@ -188,7 +191,7 @@ static void write_dynamic_accesses(struct cst_writer *writer,
         write_dynamic_access(writer, task, i);
 }
 
-/* ---- The submission --------------------------------------------------------------- */
+/* ---- The submission ------------------------------------------------- */
 
 static void write_argument_value(struct cst_writer *writer,
                                  const struct cst_task_model *task)

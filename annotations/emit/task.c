@@ -32,13 +32,11 @@ struct cst_region_writer cst_access_region(struct cst_memory *memory,
                                            size_t index)
 {
     const struct cst_access_model *access = &task->accesses[index];
-    const char *mode =
-        cst_memory_format(memory, ", .mode = %s", cst_mode_name(access->kind));
+    const char *reduction = "0";
 
     if (access->reduction)
-        mode = cst_memory_format(memory,
-                                 "%s, .reduction = &__castell_reduction_%s_%zu",
-                                 mode, task->body.name, index);
+        reduction = cst_memory_format(memory, "&__castell_reduction_%s_%zu",
+                                      task->body.name, index);
     return (struct cst_region_writer){
         .base = cst_memory_format(memory, "%s%s",
                                   task->body.parameters[access->parameter].name,
@@ -46,7 +44,9 @@ struct cst_region_writer cst_access_region(struct cst_memory *memory,
         .dimensions = access->section->dimensions,
         .dimensions_count = access->section->dimensions_count,
         .number = index,
-        .mode = mode,
+        .mode = cst_memory_format(memory,
+                                  ", .mode = %s, .is_file = 0, .reduction = %s",
+                                  cst_mode_name(access->kind), reduction),
         .whole_count = access->whole_count,
     };
 }

@@ -34,10 +34,8 @@ void cst_write(struct cst_writer *writer, const char *format, ...)
 
 void cst_write_value(struct cst_writer *writer, struct cst_tokens tokens)
 {
-    cst_write(writer, "(");
     cst_unit_add_tokens(&writer->text, tokens, true);
     cst_unit_mark(&writer->text, writer->file, writer->line, true);
-    cst_write(writer, ")");
 }
 
 void cst_write_literal(struct cst_writer *writer, const char *string)

@@ -29,8 +29,9 @@ void cst_unit_add_tokens(struct cst_text *text, struct cst_tokens tokens,
     const struct cst_token *last = NULL;
 
     cst_unit_mark(text, place->file, place->line, system);
-    if (place->column)
-        cst_text_spaces(text, place->column - 1);
+    if (place->column > 1)
+        cst_text_spaces(text, place->column - 2);
+    cst_text_add(text, "(", 1);
     for (size_t i = 0; i < tokens.count; i++) {
         const struct cst_token *token = &tokens.items[i];
         size_t gap = last && token->spaced ? 1 : 0;
@@ -43,9 +44,10 @@ void cst_unit_add_tokens(struct cst_text *text, struct cst_tokens tokens,
         cst_text_add(text, token->text, token->size);
         last = token;
     }
+    cst_text_add(text, ")", 1);
 }
 
-/* ---- White space --------------------------------------------------------- */
+/* ---- White space ---------------------------------------------------- */
 
 /* White space and whole comments at p, which ends at end. */
 static size_t space_size(const char *p, const char *end)
@@ -129,7 +131,7 @@ static void add_code(struct cst_unit *unit, const struct cst_walk *walk)
         cst_text_add(&unit->text, walk->start, walk->size);
 }
 
-/* ---- Probes ---------------------------------------------------------------- */
+/* ---- Probes --------------------------------------------------------- */
 
 /* A marker, which starts a run. */
 static void mark(struct cst_unit *unit, const char *file, unsigned line,
@@ -147,7 +149,7 @@ static void probe_tokens(struct cst_unit *unit, const struct cst_site *site,
 
     if (tokens.count == 0)
         return;
-    cst_text_string(&unit->text, "(void)sizeof(");
+    cst_text_string(&unit->text, "(void)sizeof");
     cst_unit_add_tokens(&text, tokens, site->system);
     /* Its marker, and then what is on the line: the run starts between. */
     line = strchr(strchr(text.bytes, '#'), '\n') + 1;
@@ -157,7 +159,7 @@ static void probe_tokens(struct cst_unit *unit, const struct cst_site *site,
     cst_text_string(&unit->text, line);
     cst_text_release(&text);
     mark(unit, site->file, site->line, site->system);
-    cst_text_string(&unit->text, ");");
+    cst_text_string(&unit->text, ";");
 }
 
 static void add_probe(struct cst_unit *unit, struct cst_site *site)

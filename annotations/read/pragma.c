@@ -120,7 +120,7 @@ const struct cst_clause *cst_pragma_find(const struct cst_pragma *pragma,
     return NULL;
 }
 
-/* ---- What is in the parentheses ---------------------------------------- */
+/* ---- What is in the parentheses ------------------------------------- */
 
 static void read_reduction(struct cst_parser *parser, struct cst_clause *clause)
 {
@@ -271,7 +271,7 @@ static void read_shape(struct cst_parser *parser, struct cst_clause *clause,
     }
 }
 
-/* ---- Clauses ------------------------------------------------------------ */
+/* ---- Clauses -------------------------------------------------------- */
 
 /*
  * Take the parentheses at the reader's place, if they are there. Returns

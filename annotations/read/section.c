@@ -129,7 +129,7 @@ void cst_parser_add_item(struct cst_parser *parser, struct cst_clause *clause,
     clause->items[clause->items_count++] = item;
 }
 
-/* ---- Sections ------------------------------------------------------------ */
+/* ---- Sections ------------------------------------------------------- */
 
 static void read_dimension(struct cst_parser *parser,
                            struct cst_section *section,

@@ -57,7 +57,8 @@ struct cst_unit {
     size_t runs_count;
 };
 
-/* Expands the macros of a text: returns what the preprocessor makes of it. */
+/* Expands the macros of a text: returns what the preprocessor makes of it,
+   which has to live as long as the unit. */
 typedef const char *cst_unit_expand(void *owner, const struct cst_text *text);
 
 /*
@@ -78,9 +79,9 @@ void cst_unit_mark(struct cst_text *text, const char *file, unsigned line,
                    bool system);
 
 /*
- * Add tokens, the first at its own line and column, so that whatever the
- * compiler finds wrong with them is shown there. The text is then in need of
- * another marker.
+ * Add tokens in parentheses, the first at its own line and column, so that
+ * whatever the compiler finds wrong with them is shown there. The text is then
+ * in need of another marker.
  */
 void cst_unit_add_tokens(struct cst_text *text, struct cst_tokens tokens,
                          bool system);
