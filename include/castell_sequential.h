@@ -80,7 +80,7 @@ castell_sequential_fail(enum castell_status status, const char *format, ...)
     return status;
 }
 
-/* ---- Errors, start, stop ---------------------------------------------- */
+/* ---- Errors, start, stop -------------------------------------------- */
 
 CASTELL_API const char *castell_error_text(void)
 {
@@ -149,7 +149,7 @@ CASTELL_API int castell_stop(void)
     return state->failed ? 1 : 0;
 }
 
-/* ---- Data --------------------------------------------------------------- */
+/* ---- Data ----------------------------------------------------------- */
 
 CASTELL_API void *castell_alloc(size_t size)
 {
@@ -235,7 +235,7 @@ CASTELL_API void castell_sequential_copy(const struct castell_access *access,
                (const char *)from + (i ? i * access->pitch : 0), access->size);
 }
 
-/* ---- Tasks -------------------------------------------------------------- */
+/* ---- Tasks ---------------------------------------------------------- */
 
 CASTELL_API enum castell_status
 castell_kind_implement(const char *kind_name,
@@ -529,17 +529,25 @@ castell_sequential_conclude(const struct castell_submission *submission,
     size_t i;
 
     castell_sequential.counters.finished++;
+    if (result != 0) {
+        castell_sequential.counters.failed++;
+        (void)fprintf(
+            stderr, "castell: task %s%s%s%s failed: its body returned %d%s\n",
+            kind->label ? kind->label : kind->name,
+            submission->where ? " (" : "",
+            submission->where ? submission->where : "",
+            submission->where ? ")" : "", result,
+            kind->on_failure == CASTELL_FAIL     ? ""
+            : kind->on_failure == CASTELL_IGNORE ? "; ignored"
+                                                 : "; what depends on it is "
+                                                   "cancelled");
+    }
     if (result == 0 || kind->on_failure == CASTELL_IGNORE) {
         for (i = 0; i < submission->accesses_count; i++)
             if (submission->accesses[i].mode == CASTELL_OUT)
                 castell_sequential_heal(&submission->accesses[i]);
         return CASTELL_OK;
     }
-    castell_sequential.counters.failed++;
-    (void)fprintf(stderr, "castell: %s%stask %s failed: its body returned %d\n",
-                  submission->where ? submission->where : "",
-                  submission->where ? ": " : "",
-                  kind->label ? kind->label : kind->name, result);
     if (kind->on_failure == CASTELL_FAIL)
         castell_sequential.failed = true;
     return castell_sequential_spoil(submission);
@@ -647,7 +655,7 @@ CASTELL_API int castell_execute(const char *const *argv, const char *in_path,
     return 128 + WTERMSIG(status);
 }
 
-/* ---- Waiting ------------------------------------------------------------ */
+/* ---- Waiting -------------------------------------------------------- */
 
 CASTELL_API enum castell_status castell_barrier(void)
 {
@@ -692,7 +700,7 @@ castell_delete(const struct castell_access *regions, size_t regions_count)
     return CASTELL_OK;
 }
 
-/* ---- Groups --------------------------------------------------------------- */
+/* ---- Groups --------------------------------------------------------- */
 
 CASTELL_API bool castell_sequential_group_known(const char *name)
 {
@@ -759,7 +767,7 @@ CASTELL_API enum castell_status castell_group_cancel(const char *name)
     return CASTELL_OK;
 }
 
-/* ---- Looking inside ------------------------------------------------------- */
+/* ---- Looking inside ------------------------------------------------- */
 
 CASTELL_API uint32_t castell_task_cores(void)
 {

@@ -1,0 +1,3 @@
+#include <castell.h>
+#pragma castell task label("a") label("b")
+void f(void);

@@ -1,0 +1,11 @@
+#include <castell.h>
+#pragma castell task device(cuda)
+void a(void);
+#pragma castell task device(opencl)
+void b(void);
+#pragma castell task device(mpi)
+void c(void);
+#pragma castell task device(container)
+void d(void);
+#pragma castell task device(abacus)
+void e(void);

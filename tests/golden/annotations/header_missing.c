@@ -1,0 +1,2 @@
+#pragma castell task
+void f(void);

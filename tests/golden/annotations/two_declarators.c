@@ -1,0 +1,3 @@
+#include <castell.h>
+#pragma castell task
+void f(void), g(void);
