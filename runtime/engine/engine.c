@@ -65,6 +65,7 @@ void cst_engine_destroy(struct cst_engine *engine)
     if (!engine)
         return;
     cst_picture_close(engine->picture);
+    cst_engine_drop_reductions(engine);
     cst_pool_release(engine);
     cst_data_destroy(engine->data);
     cst_kinds_destroy(engine->kinds);

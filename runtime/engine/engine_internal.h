@@ -110,6 +110,8 @@ void cst_engine_settle(struct cst_engine *engine);
 
 /* reduce.c */
 void cst_engine_init_folds(struct cst_engine *engine);
+/* Free those that could not be closed, at the end. */
+void cst_engine_drop_reductions(struct cst_engine *engine);
 bool cst_engine_join_reduction(struct cst_engine *engine, struct cst_task *task,
                                struct cst_access *access);
 /* Close the reduction of that number, which has an end now; false: no memory */

@@ -50,17 +50,28 @@ static struct cst_task *own_task(struct cst_engine *engine,
     return task;
 }
 
-static void mark_places(struct cst_engine *engine, const struct cst_task *task,
+/* Write the number of the reduction that is open at these places, or 0. */
+static bool mark_places(struct cst_engine *engine, const struct cst_task *task,
                         const struct cst_region *region, uint32_t number)
 {
     struct cst_fragment *const *fragments;
     size_t count;
-    enum castell_status status = cst_data_resolve(
-        engine->data, cst_task_domain(task), region, &fragments, &count);
 
-    CST_ASSERT(status == CASTELL_OK); /* known and tiled: nothing to make */
+    if (cst_data_resolve(engine->data, cst_task_domain(task), region,
+                         &fragments, &count) != CASTELL_OK)
+        return false;
     for (size_t i = 0; i < count; i++)
         fragments[i]->place.reduction = number;
+    return true;
+}
+
+/* No task joins any more: only the leaves still hold the places. */
+static void let_go(struct cst_engine *engine, struct open_reduction *open)
+{
+    open->holder->flags |= CST_TASK_CANCELLED;
+    if (open->holder->waits_for == 0)
+        cst_task_list_append(&engine->woken, open->holder);
+    open->holder = NULL;
 }
 
 static struct open_reduction *
@@ -91,8 +102,10 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
     open->operation = operation;
     open->next = engine->reductions;
     engine->reductions = open;
-    mark_places(engine, task, region, open->number);
-    return open;
+    if (mark_places(engine, task, region, open->number))
+        return open;
+    let_go(engine, open);
+    return NULL;
 
 fail_reduction:
     cst_reduction_destroy(open->reduction);
@@ -170,16 +183,20 @@ bool cst_engine_close(struct cst_engine *engine, uint32_t number)
 {
     struct open_reduction **link = &engine->reductions;
     struct open_reduction *open = find_open(engine, number);
-    struct cst_task *fold = own_task(engine, open->parent, &open->region,
-                                     CST_EPOCH_WRITE, sizeof(struct fold));
+    struct cst_task *fold;
     bool joined;
 
-    if (!fold)
+    if (!open->holder)
+        return false; /* it could not be closed: the run has failed */
+    fold = own_task(engine, open->parent, &open->region, CST_EPOCH_WRITE,
+                    sizeof(struct fold));
+    if (!fold || !mark_places(engine, fold, &open->region, 0)) {
+        let_go(engine, open);
         return false;
+    }
     while (*link != open)
         link = &(*link)->next;
     *link = open->next;
-    mark_places(engine, fold, &open->region, 0);
 
     fold->kind = &engine->fold_kind;
     *(struct fold *)cst_task_argument(fold) =
@@ -190,10 +207,7 @@ bool cst_engine_close(struct cst_engine *engine, uint32_t number)
         if (fold->waits_for == 0)
             cst_task_list_append(&engine->woken, fold);
     }
-    /* The leaves that have not ended still hold the places. */
-    open->holder->flags |= CST_TASK_CANCELLED;
-    if (open->holder->waits_for == 0)
-        cst_task_list_append(&engine->woken, open->holder);
+    let_go(engine, open);
     cst_free(open);
     return joined;
 }
@@ -211,6 +225,17 @@ bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent)
             return false;
     }
     return true;
+}
+
+void cst_engine_drop_reductions(struct cst_engine *engine)
+{
+    while (engine->reductions) {
+        struct open_reduction *open = engine->reductions;
+
+        engine->reductions = open->next;
+        cst_reduction_destroy(open->reduction);
+        cst_free(open);
+    }
 }
 
 void cst_engine_init_folds(struct cst_engine *engine)

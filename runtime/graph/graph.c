@@ -86,13 +86,27 @@ static bool is_only_read(const struct cst_place *place)
 }
 
 /* Let the first waiting epoch be the head, or join it. */
+/*
+ * With many tasks in flight the next in a queue was last touched when it was
+ * submitted, and is in no cache. Its turn comes when the ones before have run:
+ * time enough to bring it. A task lies before its first access.
+ */
+static void bring(const struct cst_hold *next)
+{
+    __builtin_prefetch((const char *)next - sizeof(struct cst_task), 1);
+    __builtin_prefetch((const char *)next - sizeof(struct cst_task) / 2, 1);
+    __builtin_prefetch(next, 1);
+}
+
 static void open_next(struct cst_place *place, struct news *news,
                       struct cst_task_list *ready)
 {
     struct cst_hold *opener = place->waiting;
 
     place->waiting = opener->later;
-    if (!place->waiting)
+    if (place->waiting)
+        bring(place->waiting);
+    else
         place->tail = place->tail_last = NULL;
     if (opener->epoch == CST_EPOCH_FOLLOW) {
         place->split = false;

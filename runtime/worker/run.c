@@ -278,10 +278,7 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
     task->attempt = 0;
     if (attempt.buffers && attempt.rows) {
         set_buffers(task, attempt.buffers);
-        /* At least one attempt; attempt_all() counts from there. */
-        good = task->kind->retries > 0
-                   ? attempt_all(&attempt)
-                   : (task->attempt = 1, attempt_once(&attempt));
+        good = attempt_all(&attempt);
     } else {
         (void)snprintf(attempt.how, sizeof(attempt.how),
                        "no memory for its buffers");

@@ -13,7 +13,9 @@ enum {
     STACK_SPARE = 256 << 10, /* left for one body, at the least */
 };
 
-static _Thread_local struct cst_self self_here;
+/* Of the model that needs no call to find it: it is asked for at every turn. */
+static _Thread_local struct cst_self self_here
+    __attribute__((tls_model("initial-exec")));
 
 /*
  * A thread of the program that ends frees its port for another to use, unless
