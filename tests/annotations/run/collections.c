@@ -22,7 +22,7 @@ static void add(long *const *blocks, int first, int count, long *sum)
     }
 }
 
-#pragma castell task collection_inout(to[0:count] : SIZE)                      \
+#pragma castell task collection_inout(to[0:count] : SIZE) \
     collection_in(from[0:count] : n)
 static int mix(int count, int n, long **to, const long *const from[])
 {
