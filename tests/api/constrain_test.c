@@ -6,10 +6,6 @@
 #include <sched.h>
 #include <string.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #define MiB (UINT64_C(1) << 20)
 
 static void start_with(uint32_t cores, uint64_t memory, uint64_t storage)
@@ -96,46 +92,6 @@ static void test_main_away(void)
     ok(atomic_load(&wrong) == 0, "tasks of all cores run while main is away");
     stop();
 }
-
-#ifdef _OPENMP
-static int openmp_body(void *const *buffers, const void *argument)
-{
-    int *threads = buffers[0];
-    int seen = 0;
-
-    (void)argument;
-#pragma omp parallel reduction(+ : seen)
-    seen += 1;
-    *threads = seen;
-    return 0;
-}
-
-static struct castell_kind openmp_one_kind = {.name = "openmp_one",
-                                              .body = openmp_body};
-static struct castell_kind openmp_two_kind = {
-    .name = "openmp_two", .body = openmp_body, .constraint = {.cores = 2}};
-
-static void test_openmp(void)
-{
-    int threads[8] = {0};
-    bool right = true;
-
-    start_with(2, 0, 0);
-    for (int i = 0; i < 8; i++)
-        submit(i % 2 ? &openmp_two_kind : &openmp_one_kind, NULL, 0,
-               &(struct castell_access)ACCESS(OUT, threads[i]), 1);
-    GO(castell_barrier());
-    for (int i = 0; i < 8; i++)
-        right = right && threads[i] == 1 + i % 2;
-    ok(right, "OpenMP in bodies has as many threads as the task has cores");
-    stop();
-}
-#else
-static void test_openmp(void)
-{
-    tap_skip("OpenMP in bodies", "the compiler has no OpenMP");
-}
-#endif
 
 /* ---- waits of tasks of several cores ------------------------------------- */
 
@@ -382,7 +338,6 @@ int main(void)
     test_cores(3);
     test_cores(7);
     test_main_away();
-    test_openmp();
     test_trees();
     test_amounts();
     test_refused();
