@@ -58,7 +58,7 @@ void castell_free(void *memory)
 enum castell_status castell_delete(const struct castell_access *regions,
                                    size_t regions_count)
 {
-    enum castell_status outcome = CASTELL_OK;
+    struct cst_outcome outcome = {.status = CASTELL_OK};
     enum castell_status status;
     struct cst_self *self;
     struct cst_task *task;
@@ -89,8 +89,9 @@ enum castell_status castell_delete(const struct castell_access *regions,
     after = cst_task_after(task);
     cst_api_tell(self, task, false);
     cst_api_wait(self, &task->generation, after);
-    if (outcome != CASTELL_OK)
-        return cst_fail(outcome, "castell_delete() was given a region that no "
-                                 "task has named");
+    if (outcome.status != CASTELL_OK)
+        return cst_fail(outcome.status,
+                        "castell_delete() was given a region that no "
+                        "task has named");
     return CASTELL_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "device/child.h"
 #include "device/threads.h"
 
 #include <stdio.h>
@@ -32,6 +33,9 @@ enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
     if (!run)
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called before castell_start()", call);
+    if (cst_child_inside())
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s() was called by a body in a child process", call);
     return cst_worker_enter(run->worker, ret_self);
 }
 

@@ -56,10 +56,24 @@ enum castell_status castell_barrier(void)
     return cst_api_status();
 }
 
+static enum castell_status blame(const struct cst_outcome *outcome)
+{
+    if (!outcome->label)
+        return cst_fail(outcome->status,
+                        "a task that was to write what is waited for failed or "
+                        "was cancelled");
+    return cst_fail(outcome->status,
+                    "task %s%s%s%s, which was to write what is waited for, %s",
+                    outcome->label, outcome->where ? " (" : "",
+                    outcome->where ? outcome->where : "",
+                    outcome->where ? ")" : "",
+                    outcome->failed ? "has failed" : "was cancelled");
+}
+
 enum castell_status castell_wait_on(const struct castell_access *regions,
                                     size_t regions_count)
 {
-    enum castell_status outcome = CASTELL_OK;
+    struct cst_outcome outcome = {.status = CASTELL_OK};
     enum castell_status status;
     struct cst_self *self;
     struct cst_task *task;
@@ -91,10 +105,8 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
     cst_api_tell(self, task, false);
     cst_api_wait(self, &task->generation, after);
     status = cst_api_status();
-    if (status == CASTELL_OK && outcome != CASTELL_OK)
-        status = cst_fail(outcome,
-                          "a task that was to write what is waited for failed "
-                          "or was cancelled");
+    if (status == CASTELL_OK && outcome.status != CASTELL_OK)
+        status = blame(&outcome);
     return status;
 }
 

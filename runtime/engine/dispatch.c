@@ -28,7 +28,7 @@ static void signal(struct cst_engine *engine, struct cst_task *task)
 {
     if (task->extra && task->extra->outcome && engine->poisoned_once &&
         reads_poison(task))
-        *task->extra->outcome = CASTELL_ERR_CANCELLED;
+        cst_blame_find(engine, task, task->extra->outcome);
     cst_engine_complete(engine, task);
 }
 

@@ -20,8 +20,10 @@ static void leave_places(struct cst_engine *engine, struct cst_task *task)
     struct cst_access *accesses = cst_task_accesses(task);
     bool poison = (task->flags & CST_TASK_POISONS) != 0;
 
-    if (poison)
+    if (poison) {
         engine->poisoned_once = true;
+        cst_blame_note(engine, task);
+    }
     for (uint32_t i = 0; i < task->accesses_count; i++)
         cst_place_leave(accesses[i].hold.place, &accesses[i].hold, poison,
                         &engine->woken);
@@ -109,7 +111,7 @@ void cst_engine_complete(struct cst_engine *engine, struct cst_task *task)
 }
 
 /* What the failure of a body means for others. */
-static void judge(struct cst_engine *engine, struct cst_task *task)
+static void judge(struct cst_task *task)
 {
     if (task->flags & CST_TASK_CANCELLED) {
         task->flags |= CST_TASK_POISONS;
@@ -120,10 +122,7 @@ static void judge(struct cst_engine *engine, struct cst_task *task)
     switch (task->kind->on_failure) {
     case CASTELL_IGNORE:
         break;
-    case CASTELL_FAIL:
-        cst_engine_fail(engine, CASTELL_ERR_TASK_FAILED, NULL);
-        task->flags |= CST_TASK_POISONS;
-        break;
+    case CASTELL_FAIL: /* the run has failed when that was told */
     case CASTELL_CANCEL_SUCCESSORS:
         task->flags |= CST_TASK_POISONS;
         break;
@@ -133,7 +132,7 @@ static void judge(struct cst_engine *engine, struct cst_task *task)
 void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task)
 {
     if (task->flags & (CST_TASK_CANCELLED | CST_TASK_FAILED))
-        judge(engine, task);
+        judge(task);
     if (task->chosen)
         cst_kind_measured(task->kind, task->choice, task->extra->size,
                           task->extra->duration_ns, task->extra->cost);

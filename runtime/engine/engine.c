@@ -70,6 +70,7 @@ void cst_engine_destroy(struct cst_engine *engine)
     cst_data_destroy(engine->data);
     cst_kinds_destroy(engine->kinds);
     cst_ready_release(&engine->ready);
+    cst_free(engine->blames);
     for (uint32_t i = 0; i < cst_engine_ports_count(engine); i++)
         cst_free(engine->ports[i]);
     cst_groups_release(engine);
@@ -378,8 +379,6 @@ void cst_engine_fail(struct cst_engine *engine, enum castell_status status,
     if (engine->fail_text[0] == '\0' && text)
         (void)snprintf(engine->fail_text, sizeof(engine->fail_text), "%s",
                        text);
-    /* A task's failure is told by its executor first, and counts when the
-       engine has heard of it. */
     if (status != CASTELL_OK &&
         atomic_load_explicit(&engine->status, memory_order_relaxed) ==
             CASTELL_OK)

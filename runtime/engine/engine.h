@@ -54,16 +54,24 @@ struct cst_claim {
     _Atomic(uint32_t) arrived;
 };
 
+/* What a signal tells who waits for it. */
+struct cst_outcome {
+    enum castell_status status;
+    const char *label; /* of the task that is to blame, or NULL */
+    const char *where; /* it was submitted; may be NULL */
+    bool failed;       /* it has; else it was cancelled */
+};
+
 /* What few tasks have. */
 struct cst_task_extra {
     uint64_t deadline_ns;                 /* absolute; UINT64_MAX: none */
     struct castell_constraint constraint; /* in force, for the chosen body */
     bool has_constraint;                  /* of its own, for every body */
     double cost;
-    enum castell_status *outcome; /* SIGNAL: where to say how it went */
-    uint64_t duration_ns;         /* of the last attempt, when measured */
-    uint64_t size;                /* bytes that it accesses */
-    uint32_t bypassed;            /* times that a later task was admitted */
+    struct cst_outcome *outcome; /* SIGNAL: where to say how it went */
+    uint64_t duration_ns;        /* of the last attempt, when measured */
+    uint64_t size;               /* bytes that it accesses */
+    uint32_t bypassed;           /* times that a later task was admitted */
     struct cst_claim claim;
     struct cst_leaf leaves[]; /* REDUCES: one an access */
 };

@@ -32,14 +32,14 @@ struct cst_engine {
     _Alignas(CST_LINE) _Atomic(int32_t) idle; /* looking for work or asleep */
     _Atomic(int32_t) asleep;
     _Atomic(bool) wanted; /* by somebody who has nothing to do */
-    _Atomic(enum castell_status) status;
     _Alignas(CST_LINE) _Atomic(struct cst_task *) returned[CST_SIZES_MAX];
 
     /* Immutable. */
     _Alignas(CST_LINE) const struct cst_limits *limits;
     uint64_t tasks_max;
     uint64_t tasks_memory;
-    bool fences; /* cst_desk_needs_fence() */
+    bool fences;                         /* cst_desk_needs_fence() */
+    _Atomic(enum castell_status) status; /* written once at most */
     struct cst_kinds *kinds;
     struct cst_trace *trace; /* NULL: none */
 
@@ -67,7 +67,8 @@ struct cst_engine {
     uint32_t wide_cores; /* of each of the last */
     uint64_t memory_free;
     uint64_t storage_free;
-    bool poisoned_once; /* some place is or was */
+    bool poisoned_once;        /* some place is or was */
+    struct cst_blames *blames; /* NULL: nobody so far; blame.c */
     struct open_reduction *reductions;
     uint32_t reductions_count; /* ever opened */
     uint64_t freed_classes;    /* a bit for each below that is not empty */
@@ -136,6 +137,12 @@ void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task);
 void cst_engine_readmit(struct cst_engine *engine, struct cst_task *task);
 /* An admitted task was not started, and gives back what it holds. */
 void cst_engine_put_back(struct cst_engine *engine, struct cst_task *task);
+
+/* blame.c: keep that a task was to write what is poisoned now. */
+void cst_blame_note(struct cst_engine *engine, struct cst_task *task);
+/* Say which task is to blame for poison among what a signal reads. */
+void cst_blame_find(struct cst_engine *engine, struct cst_task *task,
+                    struct cst_outcome *outcome);
 
 /* group.c */
 void cst_groups_release(struct cst_engine *engine);

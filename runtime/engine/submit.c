@@ -119,7 +119,7 @@ static void forget(struct cst_engine *engine, struct cst_task *task)
 
         cst_access_region(&cst_task_accesses(task)[i], &region);
         if (!cst_data_forget(engine->data, cst_task_domain(task), &region))
-            *task->extra->outcome = CASTELL_ERR_INVALID;
+            task->extra->outcome->status = CASTELL_ERR_INVALID;
     }
     task->accesses_count = 0;
     task->flags &= (uint16_t)~CST_TASK_DELETES;

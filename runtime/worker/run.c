@@ -57,13 +57,15 @@ static void report(struct cst_self *self, struct cst_task *task,
                    task->attempt > 1 ? ", in each of its attempts" : "");
     (void)fprintf(stderr, "castell: %s; %s\n", text, consequence(task->kind));
     if (task->kind->on_failure == CASTELL_FAIL)
-        cst_engine_fail(self->worker->engine, CASTELL_OK, text);
+        cst_engine_fail(self->worker->engine, CASTELL_ERR_TASK_FAILED, text);
     task->flags |= CST_TASK_FAILED;
     event(self, CST_TRACE_FAILED, task, (int)task->attempt);
 }
 
 /* ---- One attempt -------------------------------------------------------- */
 
+/* What the task writes; only_read: what has to be put back for a retry. That
+   is not what others write at the same time. */
 static size_t written_rows(struct cst_task *task, struct cst_rows *rows,
                            bool only_read)
 {
@@ -74,7 +76,9 @@ static size_t written_rows(struct cst_task *task, struct cst_rows *rows,
         const struct cst_hold *hold = &accesses[i].hold;
 
         if (!hold->writes || hold->epoch == CST_EPOCH_REDUCTION ||
-            (only_read && !hold->reads) || accesses[i].size == 0)
+            (only_read &&
+             (!hold->reads || hold->epoch == CST_EPOCH_CONCURRENT)) ||
+            accesses[i].size == 0)
             continue;
         rows[count++] = (struct cst_rows){accesses[i].base, accesses[i].size,
                                           hold->user, accesses[i].pitch};
@@ -115,15 +119,32 @@ static bool run_here(struct attempt *attempt)
     return result == 0;
 }
 
+/* In the child, where this thread is a new one. */
+struct inside {
+    struct cst_task *task;
+    castell_body *body;
+    const void *argument;
+};
+
+static int body_inside(void *const *buffers, const void *argument)
+{
+    const struct inside *inside = argument;
+
+    cst_self()->task = inside->task;
+    return inside->body(buffers, inside->argument);
+}
+
 static bool run_in_child(struct attempt *attempt)
 {
     struct cst_task *task = attempt->task;
     const struct cst_kind *kind = task->kind;
+    struct inside inside = {task, kind->choices[task->choice].body,
+                            cst_task_argument(task)};
     struct cst_child_request request = {
-        .body = kind->choices[task->choice].body,
+        .body = body_inside,
         .buffers = attempt->buffers,
         .buffers_count = task->accesses_count,
-        .argument = cst_task_argument(task),
+        .argument = &inside,
         .written = attempt->rows,
         .written_count = written_rows(task, attempt->rows, false),
         .timeout_ns = kind->timeout_ns,
@@ -319,6 +340,15 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
     }
 }
 
+/* Cancelled, or the run has failed since it was given to us; what is the
+   engine's own still has to be done then. */
+static bool is_off(struct cst_self *self, const struct cst_task *task)
+{
+    return cst_task_is_off(task) ||
+           (cst_engine_status(self->worker->engine, NULL) != CASTELL_OK &&
+            !(task->flags & CST_TASK_INTERNAL));
+}
+
 void cst_worker_run(struct cst_self *self, struct cst_task *task)
 {
     struct cst_desk *desk = self->seat ? &self->seat->desk : &self->port->desk;
@@ -326,7 +356,7 @@ void cst_worker_run(struct cst_self *self, struct cst_task *task)
     uint32_t running =
         atomic_load_explicit(&desk->running, memory_order_relaxed);
 
-    if (cst_task_is_off(task)) {
+    if (is_off(self, task)) {
         task->flags |= CST_TASK_CANCELLED;
         event(self, CST_TRACE_CANCELLED, task, 0);
         end(self, task);

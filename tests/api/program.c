@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 void go(enum castell_status status, const char *call, const char *file,
         int line)
@@ -42,20 +44,58 @@ void stop(void)
     NEED(castell_stop() == 0, "the run did not stop well");
 }
 
-bool failed_with(enum castell_status status, enum castell_status wanted,
-                 const char *words)
+bool has_words(const char *text, const char *words)
 {
     char copy[256];
     char *rest = NULL;
-    bool good = status == wanted;
+    bool good = true;
 
     (void)snprintf(copy, sizeof(copy), "%s", words);
     for (char *word = strtok_r(copy, " ", &rest); word;
          word = strtok_r(NULL, " ", &rest))
-        good = good && strstr(castell_error_text(), word);
+        good = good && strstr(text, word);
     if (!good)
-        printf("# status %d, \"%s\"\n", (int)status, castell_error_text());
+        printf("# wanted \"%s\" in \"%s\"\n", words, text);
     return good;
+}
+
+bool failed_with(enum castell_status status, enum castell_status wanted,
+                 const char *words)
+{
+    if (status != wanted)
+        printf("# status %d, not %d: %s\n", (int)status, (int)wanted,
+               castell_error_text());
+    return status == wanted && has_words(castell_error_text(), words);
+}
+
+/* ---- standard error ------------------------------------------------------ */
+
+enum { CAUGHT_SIZE = 1 << 16 };
+
+static char caught[CAUGHT_SIZE];
+static int catcher = -1;
+static int caught_from = -1;
+
+void catch_begin(void)
+{
+    (void)fflush(stderr);
+    catcher = memfd_create("stderr", MFD_CLOEXEC);
+    caught_from = dup(STDERR_FILENO);
+    NEED(catcher >= 0 && caught_from >= 0 && dup2(catcher, STDERR_FILENO) >= 0,
+         "standard error cannot be caught");
+}
+
+const char *catch_end(void)
+{
+    ssize_t size;
+
+    (void)fflush(stderr);
+    NEED(dup2(caught_from, STDERR_FILENO) >= 0, "standard error is lost");
+    size = pread(catcher, caught, sizeof(caught) - 1, 0);
+    caught[size > 0 ? size : 0] = '\0';
+    (void)close(catcher);
+    (void)close(caught_from);
+    return caught;
 }
 
 void pass_time(void)

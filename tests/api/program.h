@@ -81,6 +81,14 @@ struct level {
 void level_raise(struct level *level, long by);
 void level_lower(struct level *level, long by);
 
+/* Catch what is written to standard error between the two; the text is valid
+   until the next catch. Also what child processes write. */
+void catch_begin(void);
+const char *catch_end(void);
+
+/* Does a text contain all of `words`? Shows it if not. */
+bool has_words(const char *text, const char *words);
+
 /* Are we under a sanitizer that makes everything slow? */
 bool is_slow(void);
 
