@@ -123,7 +123,7 @@ bool cst_ast_parse(struct cst_unit *unit, const char *const *flags,
 
     for (size_t i = 0; i < FIXED_COUNT; i++)
         arguments[count++] = fixed_flags[i];
-    for (size_t i = 0; flags[i] && i < FLAGS_MAX; i++)
+    for (size_t i = 0; i < FLAGS_MAX && flags[i]; i++)
         arguments[count++] = flags[i];
     *ret_ast = (struct cst_ast){.unit = unit};
     ret_ast->index = clang_createIndex(0, 0);

@@ -95,7 +95,7 @@ static void write_failure(struct cst_writer *writer,
         cst_write(writer, ".retries = %u, ", task->default_retries);
     }
     if (task->timeout.count > 0) {
-        cst_write(writer, ".timeout_ns = (uint64_t)(1000000 * ");
+        cst_write(writer, ".timeout_ns = (uint64_t)(1e6 * ");
         cst_write_value(writer, task->timeout);
         cst_write(writer, "), ");
     }

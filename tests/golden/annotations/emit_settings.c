@@ -9,7 +9,7 @@ void at(const struct point p)
 {
     (void)p;
 }
-#pragma castell task on_failure(ignore) distributed constraint(gpus=0, gpu_memory=1GB, storage=2TB, wall_time=90)
+#pragma castell task timeout(5000) on_failure(ignore) distributed constraint(gpus=0, gpu_memory=1GB, storage=2TB, wall_time=90)
 int plain(int n)
 {
     return n;
