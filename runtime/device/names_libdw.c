@@ -24,6 +24,11 @@ struct library {
     __typeof__(&dwfl_module_addrinfo) function;
     __typeof__(&dwfl_module_getsrc) line;
     __typeof__(&dwfl_lineinfo) line_info;
+    __typeof__(&dwfl_module_nextcu) next_unit;
+    __typeof__(&dwarf_haspc) unit_has;
+    __typeof__(&dwarf_getsrc_die) unit_line;
+    __typeof__(&dwarf_linesrc) unit_line_file;
+    __typeof__(&dwarf_lineno) unit_line_number;
 };
 
 struct cst_names {
@@ -48,6 +53,11 @@ static bool library_load(struct library *ret_library)
         {"dwfl_module_addrinfo", &found.function},
         {"dwfl_module_getsrc", &found.line},
         {"dwfl_lineinfo", &found.line_info},
+        {"dwfl_module_nextcu", &found.next_unit},
+        {"dwarf_haspc", &found.unit_has},
+        {"dwarf_getsrc_die", &found.unit_line},
+        {"dwarf_linesrc", &found.unit_line_file},
+        {"dwarf_lineno", &found.unit_line_number},
     };
 
     if (!found.handle)
@@ -104,6 +114,26 @@ fail_free:
     return NULL;
 }
 
+/* clang leaves out the table that tells which unit an address is in: ask them
+   all. */
+static void find_in_units(const struct library *library, Dwfl_Module *module,
+                          uintptr_t address, struct cst_name *ret_name)
+{
+    Dwarf_Die *unit = NULL;
+    Dwarf_Addr bias = 0;
+
+    while ((unit = library->next_unit(module, unit, &bias)) != NULL) {
+        Dwarf_Line *line;
+
+        if (library->unit_has(unit, address - bias) != 1)
+            continue;
+        line = library->unit_line(unit, address - bias);
+        if (line && library->unit_line_number(line, &ret_name->line) == 0)
+            ret_name->file = library->unit_line_file(line, NULL, NULL);
+        return;
+    }
+}
+
 void cst_names_find(struct cst_names *names, uintptr_t address,
                     struct cst_name *ret_name)
 {
@@ -122,6 +152,8 @@ void cst_names_find(struct cst_names *names, uintptr_t address,
     if (line)
         ret_name->file =
             library->line_info(line, NULL, &ret_name->line, NULL, NULL, NULL);
+    else
+        find_in_units(library, module, address, ret_name);
 }
 
 void cst_names_close(struct cst_names *names)

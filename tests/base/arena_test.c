@@ -121,6 +121,27 @@ static void test_spanning(struct cst_arena *arena)
     give(arena, first);
 }
 
+/* The rest of a block whose place a smaller one has taken is not the new one. */
+static void test_leftover(void)
+{
+    struct cst_arena *arena = NULL;
+    char *large, *small;
+
+    must(cst_arena_create(64 << 20, &arena) == CASTELL_OK, "an arena");
+    large = take(arena, 640 << 10);
+    give(arena, large);
+    small = take(arena, 100 << 10);
+    ok(small == large, "a smaller block takes a released one's place");
+    ok(!cst_arena_is_retired(arena, small, 100 << 10), "it may be named");
+    ok(cst_arena_is_retired(arena, large + (320 << 10), 1),
+       "and what is left of the old one not");
+    ok(cst_arena_retire(arena, large + (320 << 10), NULL) ==
+               CASTELL_ERR_INVALID &&
+           strstr(castell_error_text(), "freed before"),
+       "nor freed: %s", castell_error_text());
+    cst_arena_destroy(arena);
+}
+
 static void test_limits(void)
 {
     struct cst_arena *arena = NULL;
@@ -418,6 +439,7 @@ int main(void)
     test_fork(arena);
     cst_arena_destroy(arena);
     test_no_memory();
+    test_leftover();
     test_limits();
     test_random();
     return tap_done();
