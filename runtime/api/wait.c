@@ -146,11 +146,6 @@ void castell_must(enum castell_status status, const char *where)
 
 /* ---- Groups ------------------------------------------------------------- */
 
-struct group_frame {
-    struct group_frame *outer;
-    struct cst_group *group; /* of the outer one */
-};
-
 static enum castell_status find_group(const char *call, const char *name,
                                       bool make, struct cst_group **ret_group)
 {
@@ -179,7 +174,7 @@ static enum castell_status find_group(const char *call, const char *name,
 
 enum castell_status castell_group_begin(const char *name)
 {
-    struct group_frame *frame;
+    struct cst_frame *frame;
     struct cst_group *group;
     enum castell_status status =
         find_group("castell_group_begin", name, true, &group);
@@ -191,6 +186,7 @@ enum castell_status castell_group_begin(const char *name)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for group %s", name);
     frame->outer = cst_self()->frames;
     frame->group = cst_self()->group;
+    frame->task = cst_self()->task;
     cst_self()->frames = frame;
     cst_self()->group = group;
     return CASTELL_OK;
@@ -198,15 +194,32 @@ enum castell_status castell_group_begin(const char *name)
 
 enum castell_status castell_group_end(void)
 {
-    struct group_frame *frame = cst_self()->frames;
+    struct cst_frame *frame;
+    enum castell_status status;
+    struct cst_self *self;
 
-    if (!frame)
+    status = cst_api_enter("castell_group_end", &self);
+    if (status != CASTELL_OK)
+        return status;
+    /* The frames of the bodies below are not the caller's. */
+    frame = self->frames;
+    if (!frame || frame->task != self->task)
         return cst_fail(CASTELL_ERR_INVALID,
                         "castell_group_end() without castell_group_begin()");
-    cst_self()->frames = frame->outer;
-    cst_self()->group = frame->group;
+    self->frames = frame->outer;
+    self->group = frame->group;
     cst_free(frame);
     return CASTELL_OK;
+}
+
+/* Is the calling body, or one above it, in the group? */
+static bool is_inside(const struct cst_self *self,
+                      const struct cst_group *group)
+{
+    for (const struct cst_task *task = self->task; task; task = task->parent)
+        if (task->group == group)
+            return true;
+    return false;
 }
 
 enum castell_status castell_group_wait(const char *name)
@@ -216,12 +229,26 @@ enum castell_status castell_group_wait(const char *name)
     enum castell_status status =
         find_group("castell_group_wait", name, false, &group);
 
-    if (status == CASTELL_OK)
-        status = cst_api_sync(self);
     if (status != CASTELL_OK)
         return status;
-    for (; group; group = group->older)
-        cst_api_wait(self, &group->finished, atomic_load(&group->submitted));
+    for (struct cst_group *older = group; older; older = older->older)
+        if (is_inside(self, older))
+            return cst_fail(CASTELL_ERR_INVALID,
+                            "castell_group_wait(): the calling task is in "
+                            "group %s, and would wait for itself",
+                            name);
+    status = cst_api_sync(self);
+    if (status != CASTELL_OK)
+        return status;
+    /* Others may add to it meanwhile: see castell_barrier(). */
+    for (; group; group = group->older) {
+        uint64_t submitted;
+
+        do {
+            submitted = atomic_load(&group->submitted);
+            cst_api_wait(self, &group->finished, submitted);
+        } while (submitted != atomic_load(&group->submitted));
+    }
     return cst_api_status();
 }
 

@@ -349,12 +349,41 @@ static bool is_off(struct cst_self *self, const struct cst_task *task)
             !(task->flags & CST_TASK_INTERNAL));
 }
 
+/* What is in force around a body. */
+struct around {
+    struct cst_task *task;
+    struct cst_group *group;
+    struct cst_frame *frames;
+};
+
+static struct cst_desk *desk_of(const struct cst_self *self)
+{
+    return self->seat ? &self->seat->desk : &self->port->desk;
+}
+
+/* Only this thread writes it. */
+static void count_running(const struct cst_self *self, uint32_t by)
+{
+    _Atomic(uint32_t) *running = &desk_of(self)->running;
+
+    atomic_store_explicit(
+        running, atomic_load_explicit(running, memory_order_relaxed) + by,
+        memory_order_relaxed);
+}
+
+static void leave_body(struct cst_self *self, const struct around *around)
+{
+    count_running(self, (uint32_t)-1);
+    if (__builtin_expect(self->frames != around->frames, 0))
+        cst_worker_drop_frames(self, around->frames);
+    self->group = around->group;
+    self->task = around->task;
+}
+
 void cst_worker_run(struct cst_self *self, struct cst_task *task)
 {
-    struct cst_desk *desk = self->seat ? &self->seat->desk : &self->port->desk;
-    struct cst_task *below = self->task;
-    uint32_t running =
-        atomic_load_explicit(&desk->running, memory_order_relaxed);
+    /* What it submits is in the groups that it begins itself. */
+    const struct around around = {self->task, self->group, self->frames};
 
     if (is_off(self, task)) {
         task->flags |= CST_TASK_CANCELLED;
@@ -363,23 +392,28 @@ void cst_worker_run(struct cst_self *self, struct cst_task *task)
         return;
     }
     self->task = task;
-    atomic_store_explicit(&desk->running, running + 1, memory_order_relaxed);
+    self->group = NULL;
+    count_running(self, 1);
+    /* Where exit() lands under a simple body is in cst_serve(). */
     if (task->kind->simple && task->accesses_count <= BUFFERS_HERE &&
-        !(task->flags & CST_TASK_REDUCES))
+        !(task->flags &
+          (CST_TASK_REDUCES | CST_TASK_INLINE | CST_TASK_GATHERS)))
         run_simply(self, task);
     else
         run_carefully(self, task);
-    atomic_store_explicit(&desk->running, running, memory_order_relaxed);
-    self->task = below;
+    leave_body(self, &around);
     end(self, task);
 }
 
-void cst_run_exited(struct cst_self *self, struct cst_task *task, int status)
+void cst_run_exited(struct cst_self *self, struct cst_task *task, int status,
+                    struct cst_task *below, struct cst_frame *frames)
 {
+    const struct around around = {below, NULL, frames};
     char how[TEXT_SIZE];
 
     (void)snprintf(how, sizeof(how), "its body called exit(%d)", status);
     event(self, CST_TRACE_ENDED, task, 1);
+    leave_body(self, &around);
     report(self, task, how);
     end(self, task);
 }

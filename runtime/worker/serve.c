@@ -120,22 +120,20 @@ static void help(struct cst_self *self)
 static void serve_or_help(struct cst_self *self, const struct cst_wait *wait)
 {
     struct cst_task *below = self->task;
-    struct cst_group *group = self->group;
+    struct cst_frame *frames = self->frames;
     struct cst_escape escape;
     void *outer = self->escape;
 
-    self->group = NULL;
     self->escape = &escape;
     if (setjmp(escape.point) != 0)
-        cst_run_exited(cst_self(), escape.task, escape.exit_status);
+        cst_run_exited(cst_self(), escape.task, escape.exit_status, below,
+                       frames);
     /* Nothing here changed since setjmp() but through self. */
     if (wait)
         serve(cst_self(), wait);
     else
         help(cst_self());
     self->escape = outer;
-    self->group = group;
-    self->task = below;
 }
 
 void cst_serve(struct cst_self *self, const struct cst_wait *wait)

@@ -114,6 +114,17 @@ enum castell_status cst_worker_enter(struct cst_worker *worker,
     return status;
 }
 
+void cst_worker_drop_frames(struct cst_self *self, struct cst_frame *outer)
+{
+    while (self->frames != outer) {
+        struct cst_frame *frame = self->frames;
+
+        self->frames = frame->outer;
+        self->group = frame->group;
+        cst_free(frame);
+    }
+}
+
 struct start {
     struct cst_worker *worker;
     struct cst_port *port;
@@ -226,6 +237,7 @@ void cst_worker_stop(struct cst_worker *worker)
         cst_desk_ring(&cst_engine_port_at(worker->engine, i + 1)->desk);
     for (uint32_t i = 0; i < worker->threads_count; i++)
         (void)pthread_join(worker->threads[i], NULL);
+    cst_worker_drop_frames(&self_here, NULL);
     memset(&self_here, 0, sizeof(self_here));
     cst_free(worker->threads);
     cst_free(worker);

@@ -16,17 +16,24 @@
 
 struct cst_worker;
 
+/* A group that was begun and not yet ended. */
+struct cst_frame {
+    struct cst_frame *outer;
+    struct cst_group *group; /* that was in force before */
+    struct cst_task *task;   /* whose body began it, or NULL */
+};
+
 /* What the calling thread is to the runtime. */
 struct cst_self {
     uint64_t run; /* number of the run that the rest is of; 0: none */
     struct cst_worker *worker;
     struct cst_port *port;
-    struct cst_port *seat;      /* whose desk it serves at; or NULL */
-    struct cst_task *task;      /* whose body it runs; NULL outside of bodies */
-    struct cst_group *group;    /* that its submissions belong to */
-    struct group_frame *frames; /* of groups, innermost first; api's */
-    void *escape;    /* innermost place that an exit() goes back to */
-    char *stack_low; /* of what a nested body may use */
+    struct cst_port *seat;    /* whose desk it serves at; or NULL */
+    struct cst_task *task;    /* whose body it runs; NULL outside of bodies */
+    struct cst_group *group;  /* that its submissions belong to */
+    struct cst_frame *frames; /* of groups, innermost first */
+    void *escape;             /* innermost place that an exit() goes back to */
+    char *stack_low;          /* of what a nested body may use */
 };
 
 struct cst_self *cst_self(void);
@@ -44,6 +51,9 @@ void cst_worker_stop(struct cst_worker *worker);
 
 /* Of the worker's run: 1 for the first of the process, 2 for the next. */
 uint64_t cst_worker_run_number(const struct cst_worker *worker);
+
+/* Free what groups the thread has begun since `outer`, and not ended. */
+void cst_worker_drop_frames(struct cst_self *self, struct cst_frame *outer);
 
 /* Make the calling thread known, which is not. */
 CASTELL_MUST_CHECK enum castell_status

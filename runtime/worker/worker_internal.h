@@ -60,7 +60,9 @@ void cst_seat_offer(struct cst_worker *worker);
 void cst_claim_attend(struct cst_self *self, struct cst_claim *claim);
 void cst_claim_end(struct cst_self *self, struct cst_claim *claim);
 
-/* run.c: the body of a task called exit(). */
-void cst_run_exited(struct cst_self *self, struct cst_task *task, int status);
+/* run.c: the body of a task called exit(), and was left for cst_serve(), which
+   had begun on top of `below`. */
+void cst_run_exited(struct cst_self *self, struct cst_task *task, int status,
+                    struct cst_task *below, struct cst_frame *frames);
 
 #endif
