@@ -234,6 +234,12 @@ static void test_in_delete(void)
 
 /* ---- blocks of a matrix ------------------------------------------------- */
 
+/* Numbers wrap around, as unsigned ones may. */
+static long mixed(long value, long add)
+{
+    return (long)((unsigned long)value * 3 + (unsigned long)add);
+}
+
 enum { SIDE = 12, BLOCK = 4 };
 
 static int add_block(void *const *buffers, const void *argument)
@@ -244,7 +250,7 @@ static int add_block(void *const *buffers, const void *argument)
     memcpy(&add, argument, sizeof(add));
     for (int i = 0; i < BLOCK; i++)
         for (int j = 0; j < BLOCK; j++)
-            block[i * SIDE + j] = block[i * SIDE + j] * 3 + add;
+            block[i * SIDE + j] = mixed(block[i * SIDE + j], add);
     return 0;
 }
 
@@ -255,7 +261,7 @@ static int add_row(void *const *buffers, const void *argument)
 
     memcpy(&add, argument, sizeof(add));
     for (int j = 0; j < SIDE; j++)
-        row[j] = row[j] * 3 + add;
+        row[j] = mixed(row[j], add);
     return 0;
 }
 

@@ -13,7 +13,8 @@ static int add_body(void *const *buffers, const void *argument)
     long add;
 
     memcpy(&add, argument, sizeof(add));
-    *(long *)buffers[0] = *(long *)buffers[0] * 3 + add;
+    *(long *)buffers[0] =
+        (long)(*(unsigned long *)buffers[0] * 3 + (unsigned long)add);
     return 0;
 }
 

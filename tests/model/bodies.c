@@ -201,12 +201,13 @@ void model_sequential(const struct model_program *program,
     model_start_bytes(outcome->bytes);
     while (depth >= 0) {
         struct frame *frame = &frames[depth];
-        const struct model_step *step = &program->all_steps[frame->step];
+        const struct model_step *step;
 
         if (frame->step < 0) {
             depth--;
             continue;
         }
+        step = &program->all_steps[frame->step];
         if (step->kind == MODEL_WAIT_ON) {
             outcome->cancelled[frame->step] =
                 is_poisoned(poison, &step->access);
