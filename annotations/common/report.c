@@ -15,8 +15,9 @@ struct cst_report_item {
     size_t follows;
 };
 
-static void add(struct cst_report *report, struct cst_place place,
-                const char *severity, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void
+add(struct cst_report *report, struct cst_place place, const char *severity,
+    const char *format, va_list args)
 {
     char text[1024];
     struct cst_report_item *item;

@@ -28,7 +28,7 @@ static const char *setting(const char *variable, const char *otherwise)
  */
 static char *own_directory(struct cst_memory *memory)
 {
-    char path[4096];
+    static char path[4096]; /* too large for a stack frame; called once */
     ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
     char *copy, *slash;
 

@@ -6,7 +6,6 @@
 #include "base/lock.h"
 #include "base/memory.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +39,17 @@ static char *canonical(const char *path)
     const char *slash = strrchr(path, '/');
     char *directory = slash ? cst_format("%.*s", (int)(slash - path) + 1, path)
                             : cst_strdup(".");
-    char real[PATH_MAX];
+    char *real;
     char *whole;
 
     if (!directory)
         return NULL;
-    if (realpath(directory, real))
+    real = realpath(directory, NULL);
+    if (real)
         whole = cst_format("%s/%s", real, slash ? slash + 1 : path);
     else
         whole = cst_strdup(path); /* whoever opens it will say why */
+    free(real);
     cst_free(directory);
     return whole;
 }

@@ -118,8 +118,8 @@ bool cst_worker_lend(struct cst_self *self)
     if (!task || !(task->flags & CST_TASK_ADMITTED))
         return false;
     if (task->flags & CST_TASK_GATHERS) {
-        cst_claim_end(self, &task->extra->claim);
         use_cores(self, self->seat->desk.index, 1);
+        cst_claim_end(self, &task->extra->claim);
     }
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_LENDS, task);
     return true;

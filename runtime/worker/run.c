@@ -8,6 +8,7 @@
 #include "device/child.h"
 #include "device/reduction.h"
 #include "device/save.h"
+#include "device/threads.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
@@ -315,8 +316,11 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
 static void end(struct cst_self *self, struct cst_task *task)
 {
     if ((task->flags & (CST_TASK_GATHERS | CST_TASK_ADMITTED)) ==
-        (CST_TASK_GATHERS | CST_TASK_ADMITTED))
+        (CST_TASK_GATHERS | CST_TASK_ADMITTED)) {
+        /* Before others may run: the number may be the whole process's. */
+        cst_threads_use(1, true);
         cst_claim_end(self, &task->extra->claim);
+    }
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_DONE, task);
 }
 
