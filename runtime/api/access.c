@@ -41,6 +41,10 @@ static enum castell_status check_rows(const struct castell_access *from,
         return cst_fail(CASTELL_ERR_INVALID,
                         "access %zu has %zu rows, %zu bytes apart: too many",
                         number, from->rows, from->pitch);
+    if ((from->rows - 1) * from->pitch >
+        UINTPTR_MAX - (uintptr_t)from->base - from->size)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "access %zu goes beyond the address space", number);
     cst_region_normalise(&region);
     access->size = region.size;
     access->pitch = region.pitch;
@@ -113,6 +117,12 @@ enum castell_status cst_access_check(const struct castell_access *from,
         return cst_fail(CASTELL_ERR_INVALID,
                         "access %zu is a reduction without an operation",
                         number);
+    if (from->mode == CASTELL_REDUCTION && !from->is_file &&
+        from->size % from->reduction->element_size != 0)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "access %zu reduces rows of %zu bytes, which are not a "
+                        "whole number of elements of %zu",
+                        number, from->size, from->reduction->element_size);
     hold->epoch = modes[from->mode].epoch;
     hold->reads = modes[from->mode].reads;
     hold->writes = modes[from->mode].writes;

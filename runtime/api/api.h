@@ -18,7 +18,8 @@
 
 /* All of a run. Immutable between castell_start() and castell_stop(). */
 struct cst_run {
-    uint64_t number; /* 1 for the first of the process */
+    uint64_t number;        /* 1 for the first of the process */
+    struct cst_self *owner; /* the thread that has started it: main */
     struct cst_topo *topo;
     struct cst_engine *engine;
     struct cst_worker *worker;
@@ -72,6 +73,12 @@ void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
 
 /* The value of a task's generation once it has ended. */
 uint64_t cst_task_after(const struct cst_task *task);
+
+/* What the program gets for that value: another one in another run. */
+uint64_t cst_task_handle(uint64_t after);
+
+/* The value of a handle; false: it is of another run. */
+bool cst_task_of_handle(uint64_t handle, uint64_t *ret_after);
 
 /* Wait until all news told so far was read, and reductions were closed. */
 CASTELL_MUST_CHECK enum castell_status cst_api_sync(struct cst_self *self);

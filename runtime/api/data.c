@@ -67,6 +67,9 @@ enum castell_status castell_delete(const struct castell_access *regions,
     status = cst_api_enter("castell_delete", &self);
     if (status != CASTELL_OK || regions_count == 0)
         return status;
+    if (!regions)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_delete() was given NULL regions");
     if (regions_count > CASTELL_ACCESSES_MAX)
         return cst_fail(CASTELL_ERR_LIMIT,
                         "%zu regions to delete, %u is the most", regions_count,

@@ -90,6 +90,17 @@ static enum castell_status end_of_job(uint64_t *ret_end_ns)
     return CASTELL_OK;
 }
 
+static enum castell_status check_features(const char *features)
+{
+    enum { REASON_SIZE = 160 };
+    char reason[REASON_SIZE];
+
+    if (cst_topo_check_features(features) == CASTELL_OK)
+        return CASTELL_OK;
+    (void)snprintf(reason, sizeof(reason), "%s", castell_error_text());
+    return cst_fail(CASTELL_ERR_INVALID, "CASTELL_FEATURES: %s", reason);
+}
+
 static enum castell_status read_limits(struct cst_run *run,
                                        const struct castell_options *options,
                                        uint32_t *ret_executors)
@@ -109,7 +120,7 @@ static enum castell_status read_limits(struct cst_run *run,
     if (status == CASTELL_OK)
         status = end_of_job(&limits->wall_time_end_ns);
     if (status == CASTELL_OK && features)
-        status = cst_topo_check_features(features);
+        status = check_features(features);
     if (status == CASTELL_OK && features) {
         run->features = cst_strdup(features);
         limits->features = run->features;
@@ -215,6 +226,7 @@ enum castell_status castell_start_with(const struct castell_options *options)
         clean_up(&run_here);
         return status;
     }
+    run_here.owner = cst_self();
     run_here.number = cst_worker_run_number(run_here.worker);
     __atomic_store_n(&running, true, __ATOMIC_RELEASE);
     return CASTELL_OK;
@@ -240,13 +252,18 @@ int castell_stop(void)
                               "castell_start()\n");
         return EXIT_FAILURE;
     }
+    if (cst_self() != run->owner || cst_self()->task) {
+        (void)fprintf(stderr, "castell: castell_stop() was called by another "
+                              "thread than the main one, or in a task\n");
+        return EXIT_FAILURE;
+    }
     status = castell_barrier();
     cst_progress_stop(run->progress);
     run->progress = NULL;
     cst_worker_stop(run->worker);
     run->worker = NULL;
-    clean_up(run);
     __atomic_store_n(&running, false, __ATOMIC_RELEASE);
+    clean_up(run);
     return status == CASTELL_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -19,7 +19,9 @@ struct cst_task *cst_api_task(struct cst_self *self, uint32_t accesses_count,
         return NULL;
     task->state = CST_TASK_SUBMITTED;
     task->parent = self->task ? self->task : cst_engine_root(engine);
-    task->depth = (uint16_t)(task->parent->depth + 1);
+    /* It matters only whether it is 0, 1 or more. */
+    task->depth = (uint16_t)(task->parent->depth +
+                             (task->parent->depth < UINT16_MAX ? 1 : 0));
     task->id = ((uint64_t)self->port->desk.index << 40) + ++self->port->ids;
     return task;
 }
@@ -64,6 +66,20 @@ void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
                     self->task ? self->task->kind->id : 0, 0);
 }
 
+/* The slots of an earlier run are not there any more. */
+enum { RUN_BITS = 16, AFTER_BITS = 64 - RUN_BITS };
+
+uint64_t cst_task_handle(uint64_t after)
+{
+    return cst_run()->number << AFTER_BITS | after;
+}
+
+bool cst_task_of_handle(uint64_t handle, uint64_t *ret_after)
+{
+    *ret_after = handle & ((UINT64_C(1) << AFTER_BITS) - 1);
+    return handle == cst_task_handle(*ret_after);
+}
+
 uint64_t cst_task_after(const struct cst_task *task)
 {
     return (atomic_load_explicit(&task->generation, memory_order_relaxed) |
@@ -99,6 +115,12 @@ static enum castell_status known_kind(struct castell_kind *kind,
     }
     if (!kind->name || !*kind->name)
         return cst_fail(CASTELL_ERR_INVALID, "a task kind without a name");
+    if (kind->body && kind->device != CASTELL_CPU &&
+        kind->device != CASTELL_BINARY)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "the body of task kind %s is for a device that is not "
+                        "in this build",
+                        kind->name);
     if ((kind->flags & ~(uint32_t)(CASTELL_ISOLATED | CASTELL_REPLICATED |
                                    CASTELL_DISTRIBUTED)) ||
         (unsigned)kind->on_failure > CASTELL_CANCEL_SUCCESSORS)
@@ -266,6 +288,8 @@ static void make_room(struct cst_self *self)
 
 static enum castell_status check_counts(const struct castell_submission *from)
 {
+    if (!from)
+        return cst_fail(CASTELL_ERR_INVALID, "there is no submission: NULL");
     if (from->accesses_count > CASTELL_ACCESSES_MAX)
         return cst_fail(CASTELL_ERR_LIMIT,
                         "a task has %zu accesses, %u is the most",
@@ -310,7 +334,7 @@ castell_task_submit(const struct castell_submission *submission,
         return status;
     if (ret_task) {
         ret_task->slot = task;
-        ret_task->id = cst_task_after(task);
+        ret_task->id = cst_task_handle(cst_task_after(task));
     }
     if (task->group)
         atomic_fetch_add_explicit(&task->group->submitted, 1,

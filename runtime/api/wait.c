@@ -82,6 +82,9 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
     status = cst_api_enter("castell_wait_on", &self);
     if (status != CASTELL_OK || regions_count == 0)
         return status;
+    if (!regions)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_wait_on() was given NULL regions");
     if (regions_count > CASTELL_ACCESSES_MAX)
         return cst_fail(CASTELL_ERR_LIMIT,
                         "%zu regions to wait on, %u is the most", regions_count,
@@ -110,12 +113,23 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
     return status;
 }
 
+/* Is the task the calling body's own, or one above it? */
+static bool is_own(const struct cst_self *self, const struct cst_task *slot)
+{
+    const struct cst_task *task = self->task;
+
+    while (task && task != slot)
+        task = task->parent;
+    return task != NULL;
+}
+
 enum castell_status castell_task_wait(struct castell_task task)
 {
     struct cst_task *slot = task.slot;
     enum castell_status status;
     struct cst_self *self;
     uint64_t generation;
+    uint64_t after;
 
     status = cst_api_enter("castell_task_wait", &self);
     if (status != CASTELL_OK)
@@ -123,10 +137,16 @@ enum castell_status castell_task_wait(struct castell_task task)
     if (!slot)
         return cst_fail(CASTELL_ERR_INVALID,
                         "castell_task_wait() was given no task");
-    cst_api_wait(self, &slot->generation, task.id);
+    if (!cst_task_of_handle(task.id, &after))
+        return cst_api_status(); /* of a run that has ended */
+    if (is_own(self, slot) && cst_task_after(slot) == after)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "castell_task_wait(): the calling task would wait for "
+                        "itself");
+    cst_api_wait(self, &slot->generation, after);
     generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
     status = cst_api_status();
-    if (status != CASTELL_OK || generation - task.id > CST_TASK_END_MASK ||
+    if (status != CASTELL_OK || generation - after > CST_TASK_END_MASK ||
         (generation & CST_TASK_END_MASK) == CST_TASK_ENDED)
         return status;
     if ((generation & CST_TASK_END_MASK) == CST_TASK_ENDED_FAILED)
