@@ -76,7 +76,7 @@ struct cst_desk {
     uint32_t index;
     uint32_t since_poke;             /* news since the last try of the baton */
     _Atomic(uint64_t) submitted;     /* for the root task, by this thread */
-    uint64_t finished_seen;          /* of the engine's counter */
+    uint64_t room_until;             /* submitted, before it looks again */
     _Atomic(uint64_t) submitted_all; /* for any task */
     _Atomic(uint32_t) running;       /* bodies, one on top of the other */
     _Atomic(uint32_t) serves;        /* enum cst_serves */

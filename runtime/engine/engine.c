@@ -422,8 +422,8 @@ bool cst_engine_may_lack_room(struct cst_engine *engine, struct cst_port *port)
     uint64_t submitted =
         atomic_load_explicit(&port->desk.submitted, memory_order_relaxed);
 
-    return submitted - port->desk.finished_seen >= engine->tasks_max ||
-           submitted % CHECK_EVERY == 0;
+    (void)engine;
+    return submitted >= port->desk.room_until || submitted % CHECK_EVERY == 0;
 }
 
 uint64_t cst_engine_unfinished(struct cst_engine *engine)
@@ -436,11 +436,22 @@ uint64_t cst_engine_unfinished(struct cst_engine *engine)
 
 bool cst_engine_has_room(struct cst_engine *engine, struct cst_port *port)
 {
-    port->desk.finished_seen = atomic_load_explicit(
-        &engine->root.children_finished, memory_order_relaxed);
-    return cst_engine_submitted(engine) - port->desk.finished_seen <
-               engine->tasks_max &&
-           memory_in_use(engine) < engine->tasks_memory;
+    enum { SHARES = 4 };
+    uint32_t threads = cst_engine_ports_count(engine) - engine->limits->cores;
+    uint64_t unfinished = cst_engine_unfinished(engine);
+    uint64_t room;
+
+    if (unfinished >= engine->tasks_max ||
+        memory_in_use(engine) >= engine->tasks_memory)
+        return false;
+    /* Others take of the room meanwhile: all of it is for one thread alone. */
+    room = engine->tasks_max - unfinished;
+    if (threads > 1)
+        room = room / ((uint64_t)SHARES * threads) + 1;
+    port->desk.room_until =
+        atomic_load_explicit(&port->desk.submitted, memory_order_relaxed) +
+        room;
+    return true;
 }
 
 void cst_engine_counters(struct cst_engine *engine,
