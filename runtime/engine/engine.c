@@ -236,6 +236,9 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
     }
     cst_engine_dispatch(engine, self);
     cst_pool_publish(engine);
+    atomic_store_explicit(&engine->regions,
+                          cst_data_regions_count(engine->data),
+                          memory_order_relaxed);
     if (atomic_load_explicit(&engine->asleep, memory_order_relaxed) > 0)
         wake_overslept(engine);
 }
@@ -473,5 +476,5 @@ void cst_engine_counters(struct cst_engine *engine,
     ret_counters->cancelled = atomic_load(&engine->cancelled);
     ret_counters->retried = atomic_load(&engine->retried);
     ret_counters->task_memory = memory_in_use(engine);
-    ret_counters->regions = cst_data_regions_count(engine->data);
+    ret_counters->regions = atomic_load(&engine->regions);
 }

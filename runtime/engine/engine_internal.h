@@ -79,7 +79,8 @@ struct cst_engine {
     _Atomic(uint64_t) finished;
     _Atomic(uint64_t) failed;
     _Atomic(uint64_t) cancelled;
-    struct cst_port internal; /* the engine's own cache of task memory, and
+    _Atomic(uint64_t) regions; /* known, when news was last read */
+    struct cst_port internal;  /* the engine's own cache of task memory, and
                                  count of the root's folds */
     struct cst_kind fold_kind;
     struct cst_task root;

@@ -64,8 +64,8 @@ struct cst_kind {
     enum castell_failure on_failure;
     uint32_t retries;
     uint64_t timeout_ns;
-    bool simple;  /* one body that needs one core and no care */
-    bool careful; /* its failures are retried, or it runs in a child */
+    _Atomic(bool) simple; /* one body that needs one core and no care */
+    bool careful;         /* its failures are retried, or it runs in a child */
     _Atomic(uint32_t) choices_count;
     struct cst_choice choices[CST_CHOICES_MAX];
 };
