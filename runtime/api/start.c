@@ -232,6 +232,7 @@ enum castell_status castell_start_with(const struct castell_options *options)
     return CASTELL_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): a launcher will write it */
 void castell_start(int *argc, char ***argv)
 {
     (void)argc;

@@ -11,6 +11,7 @@ enum {
     DIRTY_SIZE_MAX = 64 << 20, /* kept in free runs before the system gets it */
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept, to be written */
 enum castell_status cst_zone_init(struct cst_zone *zone, char *base,
                                   size_t size, uint32_t shift)
 {
@@ -239,6 +240,7 @@ uint32_t cst_zone_find(const struct cst_zone *zone, const void *address)
     return head;
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): a list of checks */
 void cst_zone_check(const struct cst_zone *zone)
 {
     uint32_t listed = 0;

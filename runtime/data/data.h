@@ -70,7 +70,7 @@ bool cst_data_forget(struct cst_data *data, uint64_t domain,
                      const struct cst_region *region);
 
 /* Forget all of a domain, poison included. Its fragments must be idle. */
-void cst_data_drop_domain(struct cst_data *data, uint64_t domain);
+void cst_data_drop_domain(struct cst_data *data, uint64_t id);
 
 /* Fragments, and regions of several fragments, that are known. */
 size_t cst_data_regions_count(const struct cst_data *data);

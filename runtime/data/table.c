@@ -50,6 +50,7 @@ enum castell_status cst_data_table_reserve(struct cst_data_table *table)
     return CASTELL_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is kept, to be written */
 void cst_data_table_add(struct cst_data_table *table, uint64_t key, char *found)
 {
     size_t i = key >> table->shift;

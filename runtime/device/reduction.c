@@ -73,7 +73,7 @@ cst_reduction_create(const struct cst_rows *into,
                         "a reduction of rows of %zu bytes, which are not a "
                         "whole number of elements of %zu",
                         into->size, operation->element_size);
-    if (extent > SIZE_MAX - 2 * ALIGNMENT)
+    if (extent > SIZE_MAX - 2 * (size_t)ALIGNMENT)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "no memory for a copy of %zu bytes", extent);
     reduction = cst_zalloc(sizeof(*reduction));

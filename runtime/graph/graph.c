@@ -82,7 +82,7 @@ static struct cst_hold *hear(struct cst_hold **list)
 static bool is_only_read(const struct cst_place *place)
 {
     return place->split && place->head_epoch == CST_EPOCH_READ &&
-           place->waiting->epoch == CST_EPOCH_FOLLOW;
+           place->waiting && place->waiting->epoch == CST_EPOCH_FOLLOW;
 }
 
 /* Let the first waiting epoch be the head, or join it. */

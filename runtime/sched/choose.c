@@ -1,3 +1,4 @@
+#include "base/fail.h"
 #include "sched/kind.h"
 
 #include <string.h>
@@ -91,6 +92,7 @@ static uint64_t median_of(const struct cst_measure *measure)
     uint32_t count =
         measure->count < CST_SAMPLES ? measure->count : CST_SAMPLES;
 
+    CST_ASSERT(count > 0);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = i;
 

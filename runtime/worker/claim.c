@@ -5,6 +5,7 @@
  * Each executor of the block arrives when it has ended what it runs; the last
  * one rings the leader, who runs the task on all their cores while they sleep.
  */
+#include "base/fail.h"
 #include "device/threads.h"
 #include "worker/worker_internal.h"
 
@@ -118,6 +119,7 @@ bool cst_worker_lend(struct cst_self *self)
     if (!task || !(task->flags & CST_TASK_ADMITTED))
         return false;
     if (task->flags & CST_TASK_GATHERS) {
+        CST_ASSERT(self->seat);
         use_cores(self, self->seat->desk.index, 1);
         cst_claim_end(self, &task->extra->claim);
     }

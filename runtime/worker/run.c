@@ -132,6 +132,8 @@ static int body_inside(void *const *buffers, const void *argument)
     const struct inside *inside = argument;
 
     cst_self()->task = inside->task;
+    cst_self()->run = 0; /* it is no thread of the run, even where the child
+                            has this one only */
     return inside->body(buffers, inside->argument);
 }
 

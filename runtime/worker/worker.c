@@ -79,7 +79,7 @@ char *cst_worker_stack_low(void)
         return NULL;
     (void)pthread_attr_getstack(&attributes, &low, &size);
     (void)pthread_attr_destroy(&attributes);
-    if (size < 2 * STACK_SPARE)
+    if (size < 2 * (size_t)STACK_SPARE)
         return (char *)low + size / 2;
     return (char *)low + STACK_SPARE;
 }
