@@ -200,7 +200,7 @@ struct castell_access {
  * Memory for data, aligned to a cache line, on huge pages when large. Tasks may
  * use any other memory as well; of this kind the runtime knows when it was
  * freed, and refuses tasks that name it afterwards. Returns NULL, and sets the
- * error text, when there is none.
+ * error text, when there is none. castell_stop() takes what is left of it.
  */
 CASTELL_API void *castell_alloc(size_t size);
 
