@@ -120,7 +120,7 @@ static bool run_here(struct attempt *attempt)
     return result == 0;
 }
 
-/* In the child, where this thread is a new one. */
+/* In the child, in which this thread has no connection to the run. */
 struct inside {
     struct cst_task *task;
     castell_body *body;
@@ -131,6 +131,7 @@ static int body_inside(void *const *buffers, const void *argument)
 {
     const struct inside *inside = argument;
 
+    cst_self()->run = 0;
     cst_self()->task = inside->task;
     cst_self()->run = 0; /* it is no thread of the run, even where the child
                             has this one only */

@@ -239,7 +239,7 @@ static void test_retries(struct castell_kind *kind, const char *name)
     long wanted = isolated ? 1 : 3;
     bool right = true;
 
-    start(2);
+    start(isolated && !may_fork() ? 1 : 2);
     atomic_store(&runs, 0);
     atomic_store(&attempts_seen, 0);
     for (int i = 0; i < SIZE; i++)
@@ -284,7 +284,7 @@ static void test_attempts_alone(void)
 {
     struct castell_counters counters;
 
-    start(2);
+    start(may_fork() ? 2 : 1);
     data[0] = 0;
     SUBMIT_PLAIN(attempt_kind, ELEMENTS(OUT, data, (size_t)1));
     GO(castell_barrier());

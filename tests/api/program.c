@@ -142,6 +142,15 @@ void level_lower(struct level *level, long by)
     atomic_fetch_sub(&level->now, by);
 }
 
+bool may_fork(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return false;
+#else
+    return true;
+#endif
+}
+
 bool is_slow(void)
 {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)

@@ -92,4 +92,8 @@ bool has_words(const char *text, const char *words);
 /* Are we under a sanitizer that makes everything slow? */
 bool is_slow(void);
 
+/* May a process with several threads fork? Under gcc 12's address sanitizer its
+   child may hang: the lock of the allocator may be another thread's. */
+bool may_fork(void);
+
 #endif
