@@ -94,7 +94,7 @@ static bool start(struct cst_data *data, uint64_t domain,
         use->holds[i] = (struct cst_hold){
             .place = &fragments[i]->place,
             .task = &use->task,
-            .epoch = epoch,
+            .epoch = (uint8_t)epoch,
             .reads = true,
             .writes = epoch == CST_EPOCH_WRITE,
         };

@@ -30,7 +30,7 @@ static bool joins(struct one *one, struct cst_place *place,
     one->access.hold = (struct cst_hold){
         .place = place,
         .task = &one->task,
-        .epoch = epoch,
+        .epoch = (uint8_t)epoch,
         .reads = true,
         .writes = epoch != CST_EPOCH_READ,
     };
@@ -376,7 +376,7 @@ static void step_join(struct model *model, struct model_task *task)
             .next = task->holds, /* as left by an earlier use */
             .later = task->holds,
             .task = &task->real,
-            .epoch = epoch,
+            .epoch = (uint8_t)epoch,
             .reads = epoch != CST_EPOCH_WRITE || random_below(&model->state, 2),
             .writes = epoch != CST_EPOCH_READ,
         };
