@@ -235,9 +235,9 @@ static void test_in_delete(void)
 /* ---- blocks of a matrix ------------------------------------------------- */
 
 /* Numbers wrap around, as unsigned ones may. */
-static long mixed(long value, long addend)
+static long mixed(long number, long addend)
 {
-    return (long)((unsigned long)value * 3 + (unsigned long)addend);
+    return (long)((unsigned long)number * 3 + (unsigned long)addend);
 }
 
 enum { SIDE = 12, BLOCK = 4 };
