@@ -88,7 +88,7 @@ uint32_t cst_kind_choose(struct cst_kind *kind, uint64_t size, bool crowded)
 
 static uint64_t median_of(const struct cst_measure *measure)
 {
-    uint64_t sorted[CST_SAMPLES];
+    uint64_t sorted[CST_SAMPLES] = {0};
     uint32_t count =
         measure->count < CST_SAMPLES ? measure->count : CST_SAMPLES;
 

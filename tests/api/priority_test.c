@@ -132,7 +132,7 @@ static void test_many(void)
 
         sorted =
             sorted && (priorities[before] > priorities[now] ||
-                       (priorities[before] == priorities[now] && before < now));
+                       (before < now && priorities[before] == priorities[now]));
     }
     ok(atomic_load(&ran) == MANY && sorted, "%d random priorities", MANY);
     stop();

@@ -35,7 +35,7 @@ static struct castell_kind set_kind = {.name = "set", .body = set_body};
 static struct castell_kind gated_kind = {.name = "gated", .body = gated_body};
 
 /* A gate that is shut holds back whoever waits for too much: a hang. */
-static void hold_back(long *what, size_t count)
+static void hold_back(const long *what, size_t count)
 {
     gate_shut(&gate);
     SUBMIT_PLAIN(gated_kind, ELEMENTS(OUT, what, count));
