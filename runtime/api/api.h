@@ -80,6 +80,9 @@ uint64_t cst_task_handle(uint64_t after);
 /* The value of a handle; false: it is of another run. */
 bool cst_task_of_handle(uint64_t handle, uint64_t *ret_after);
 
+/* Wait until nothing of the program's is unfinished but open reductions. */
+void cst_api_wait_for_all(struct cst_self *self);
+
 /* Wait until all news told so far was read, and reductions were closed. */
 CASTELL_MUST_CHECK enum castell_status cst_api_sync(struct cst_self *self);
 

@@ -243,6 +243,29 @@ void castell_start(int *argc, char ***argv)
     exit(EXIT_CANNOT_START); /* NOLINT(concurrency-mt-unsafe) */
 }
 
+/*
+ * Wait for all tasks, whatever memory there is: to end reductions takes some,
+ * which the tasks that end give back. Says why the run has failed, unless a
+ * task has, which was said.
+ */
+static enum castell_status finish(struct cst_self *self)
+{
+    enum { TRIES = 1000 };
+    enum castell_status status = castell_barrier();
+
+    for (int i = 0; i < TRIES && status == CASTELL_ERR_NO_MEMORY &&
+                    cst_api_status() == CASTELL_OK;
+         i++) {
+        cst_api_wait_for_all(self);
+        status = castell_barrier();
+    }
+    cst_api_wait_for_all(self);
+    if (status != CASTELL_OK && status != CASTELL_ERR_TASK_FAILED)
+        (void)fprintf(stderr, "castell: the run has failed: %s\n",
+                      castell_error_text());
+    return status;
+}
+
 int castell_stop(void)
 {
     struct cst_run *run = cst_run();
@@ -258,7 +281,7 @@ int castell_stop(void)
                               "thread than the main one, or in a task\n");
         return EXIT_FAILURE;
     }
-    status = castell_barrier();
+    status = finish(run->owner);
     cst_progress_stop(run->progress);
     run->progress = NULL;
     cst_worker_stop(run->worker);

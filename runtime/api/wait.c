@@ -25,7 +25,7 @@ enum castell_status cst_api_sync(struct cst_self *self)
  * counted, not which: where other threads go on submitting, as many may have
  * ended as there were, and some of the first still be unfinished.
  */
-static void wait_for_all(struct cst_self *self)
+void cst_api_wait_for_all(struct cst_self *self)
 {
     struct cst_engine *engine = cst_run()->engine;
     struct cst_task *root = cst_engine_root(engine);
@@ -52,7 +52,7 @@ enum castell_status castell_barrier(void)
                      self->task->children_submitted +
                          self->task->folds_submitted);
     else
-        wait_for_all(self);
+        cst_api_wait_for_all(self);
     return cst_api_status();
 }
 

@@ -95,7 +95,7 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
         goto fail_reduction;
     if (!cst_engine_join_slowly(engine, open->holder,
                                 cst_task_accesses(open->holder), region, 0))
-        goto fail_reduction; /* the holder joined nothing; its block stays */
+        goto fail_holder; /* it joined nothing */
     open->number = ++engine->reductions_count;
     open->parent = task->parent;
     open->region = *region;
@@ -107,6 +107,8 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
     let_go(engine, open);
     return NULL;
 
+fail_holder:
+    cst_engine_task_discard(engine, &engine->internal, open->holder);
 fail_reduction:
     cst_reduction_destroy(open->reduction);
 fail:
@@ -179,52 +181,62 @@ static void count_fold(struct cst_engine *engine, struct cst_task *parent)
         parent->folds_submitted++;
 }
 
+/* The task that ends a reduction, in the queues of its places; NULL: no
+   memory, and nothing has changed but numbers at places. */
+static struct cst_task *make_fold(struct cst_engine *engine,
+                                  struct open_reduction *open)
+{
+    struct cst_task *fold = own_task(engine, open->parent, &open->region,
+                                     CST_EPOCH_WRITE, sizeof(struct fold));
+
+    if (!fold)
+        return NULL;
+    fold->kind = &engine->fold_kind;
+    *(struct fold *)cst_task_argument(fold) =
+        (struct fold){open->reduction, open->leaves};
+    if (mark_places(engine, fold, &open->region, 0) &&
+        cst_engine_join(engine, fold, cst_task_accesses(fold)))
+        return fold;
+    cst_engine_task_discard(engine, &engine->internal, fold);
+    return NULL;
+}
+
 bool cst_engine_close(struct cst_engine *engine, uint32_t number)
 {
     struct open_reduction **link = &engine->reductions;
     struct open_reduction *open = find_open(engine, number);
     struct cst_task *fold;
-    bool joined;
 
     if (!open->holder)
         return false; /* it could not be closed: the run has failed */
-    fold = own_task(engine, open->parent, &open->region, CST_EPOCH_WRITE,
-                    sizeof(struct fold));
-    if (!fold || !mark_places(engine, fold, &open->region, 0)) {
-        let_go(engine, open);
-        return false;
-    }
+    fold = make_fold(engine, open);
+    let_go(engine, open);
+    if (!fold)
+        return false; /* its leaves may still be at work on it */
+    count_fold(engine, open->parent);
+    if (fold->waits_for == 0)
+        cst_task_list_append(&engine->woken, fold);
     while (*link != open)
         link = &(*link)->next;
     *link = open->next;
-
-    fold->kind = &engine->fold_kind;
-    *(struct fold *)cst_task_argument(fold) =
-        (struct fold){open->reduction, open->leaves};
-    joined = cst_engine_join(engine, fold, cst_task_accesses(fold));
-    if (joined) {
-        count_fold(engine, open->parent);
-        if (fold->waits_for == 0)
-            cst_task_list_append(&engine->woken, fold);
-    }
-    let_go(engine, open);
     cst_free(open);
-    return joined;
+    return true;
 }
 
 bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent)
 {
     struct open_reduction *open = engine->reductions;
+    bool all = true;
 
     while (open) {
         uint32_t number = open->number;
-        bool mine = open->parent == parent;
+        bool mine = open->parent == parent && open->holder;
 
         open = open->next;
         if (mine && !cst_engine_close(engine, number))
-            return false;
+            all = false;
     }
-    return true;
+    return all;
 }
 
 void cst_engine_drop_reductions(struct cst_engine *engine)
