@@ -35,6 +35,14 @@ enum castell_status cst_data_create(struct cst_data **ret_data)
     return CASTELL_OK;
 }
 
+void cst_data_set_hooks(struct cst_data *data,
+                        const struct cst_data_hooks *hooks, void *context)
+{
+    CST_ASSERT(data->known_count == 0);
+    data->hooks = hooks;
+    data->hooks_context = context;
+}
+
 void cst_data_destroy(struct cst_data *data)
 {
     if (!data)

@@ -42,8 +42,34 @@ struct cst_fragment {
     struct cst_region region; /* rows and pitch are in the next cache line */
 };
 
+/*
+ * For an owner that keeps something of its own about fragments: a number for
+ * each, 0 at first, and word of what becomes of them. Nothing here may call
+ * back into data.
+ */
+struct cst_data_hooks {
+    uint64_t domain; /* whose fragments; the others have no number */
+    /* See to it that split() will have memory for so many pieces. */
+    enum castell_status (*reserve)(void *context, size_t pieces_count);
+    /* `piece` is made of bytes of `old`, which has a number or is in use, and
+       which no region will resolve to any more. */
+    void (*split)(void *context, struct cst_fragment *old,
+                  struct cst_fragment *piece);
+    /* May a fragment that is idle and has a number be forgotten unasked? */
+    bool (*may_forget)(void *context, struct cst_fragment *fragment);
+    /* The memory of a fragment that has a number is about to be reused. */
+    void (*forgotten)(void *context, struct cst_fragment *fragment);
+};
+
 CASTELL_MUST_CHECK enum castell_status
 cst_data_create(struct cst_data **ret_data);
+
+/* Before anything is resolved. hooks and context are kept. */
+void cst_data_set_hooks(struct cst_data *data,
+                        const struct cst_data_hooks *hooks, void *context);
+
+/* The owner's number of a fragment. */
+uint32_t *cst_data_user(struct cst_fragment *fragment);
 
 /* Frees all fragments, idle or not. NULL is allowed. */
 void cst_data_destroy(struct cst_data *data);

@@ -91,6 +91,7 @@ struct cst_data_node {
     uint8_t state; /* enum cst_data_node_state */
     bool named;    /* the table of regions leads to it */
     bool fresh;    /* not yet seen by the sweep */
+    uint32_t user; /* the number that the owner of the hooks gave it, or 0 */
 };
 
 _Static_assert(offsetof(struct cst_fragment, region) <= 48,
@@ -209,6 +210,9 @@ struct cst_data {
         bool happened;  /* something was forgotten unasked */
     } sweep;
 
+    const struct cst_data_hooks *hooks; /* NULL: none */
+    void *hooks_context;
+
     struct cst_fragment *one; /* what resolve() points to when it is one */
     struct cst_data_nodes found;
     struct cst_data_plan plan;
@@ -225,7 +229,10 @@ cst_data_domain_create(struct cst_data *data, uint64_t id,
 void cst_data_domain_destroy(struct cst_data *data,
                              struct cst_data_domain *domain);
 
-/* node.c: make a fragment known; its node has been reserved. */
+/* node.c: may it be forgotten unasked? */
+bool cst_data_node_may_forget(const struct cst_data *data,
+                              struct cst_data_node *node);
+/* Make a fragment known; its node has been reserved. */
 struct cst_data_node *cst_data_node_create(struct cst_data *data,
                                            struct cst_data_domain *domain,
                                            const struct cst_region *region);

@@ -2,6 +2,11 @@
 #include "base/memory.h"
 #include "data/data_internal.h"
 
+uint32_t *cst_data_user(struct cst_fragment *fragment)
+{
+    return &cst_data_node_of(fragment)->user;
+}
+
 static char *tagged(struct cst_data_node *node)
 {
     return (char *)node +
@@ -68,8 +73,21 @@ void cst_data_node_free(struct cst_data *data, struct cst_data_node *node)
 {
     CST_ASSERT(cst_place_idle(&node->fragment.place));
     CST_ASSERT(node->state != CST_NODE_KNOWN);
+    if (node->user)
+        data->hooks->forgotten(data->hooks_context, &node->fragment);
+    node->user = 0;
     node->state = CST_NODE_FREE;
     cst_data_pool_put(&data->nodes, node);
+}
+
+bool cst_data_node_may_forget(const struct cst_data *data,
+                              struct cst_data_node *node)
+{
+    struct cst_fragment *fragment = &node->fragment;
+
+    return cst_place_idle(&fragment->place) && !fragment->place.poisoned &&
+           (node->user == 0 ||
+            data->hooks->may_forget(data->hooks_context, fragment));
 }
 
 void cst_data_node_retire(struct cst_data *data, struct cst_data_node *node,

@@ -44,13 +44,6 @@ static bool is_tiled(const struct cst_data *data,
     return bytes == cst_region_bytes(region);
 }
 
-static bool may_forget(const struct cst_data_node *node)
-{
-    const struct cst_place *place = &node->fragment.place;
-
-    return cst_place_idle(place) && !place->poisoned;
-}
-
 static bool differ_in_pitch(const struct cst_region *a,
                             const struct cst_region *b)
 {
@@ -163,7 +156,8 @@ static enum castell_status plan_all(struct cst_data *data,
         struct cst_data_node *node = data->found.list[i];
         const struct cst_region *part = &node->fragment.region;
 
-        if (may_forget(node) && (crowd || differ_in_pitch(part, region))) {
+        if ((crowd || differ_in_pitch(part, region)) &&
+            cst_data_node_may_forget(data, node)) {
             status = append_cut(plan, node); /* into no pieces */
             data->found.list[i] = NULL;
         } else if (cst_region_includes(region, part)) {
@@ -207,6 +201,8 @@ static enum castell_status take_memory(struct cst_data *data,
     status = cst_data_pool_reserve(&data->nodes, created);
     if (status == CASTELL_OK)
         status = cst_data_nodes_reserve(&data->found, naming->count);
+    if (status == CASTELL_OK && data->hooks && created > plan->gaps.count)
+        status = data->hooks->reserve(data->hooks_context, created);
     if (status == CASTELL_OK)
         status = cst_data_table_reserve(&data->regions);
     if (status == CASTELL_OK && naming->count > 1 &&
@@ -227,6 +223,10 @@ static void create_piece(struct cst_data *data, struct cst_data_node *old,
         cst_data_node_create(data, old->domain, region);
 
     cst_place_follow(&old->fragment.place, &piece->fragment.place, follower);
+    if (data->hooks && data->hooks->domain == old->domain->id &&
+        (old->user != 0 || !cst_place_idle(&old->fragment.place)))
+        data->hooks->split(data->hooks_context, &old->fragment,
+                           &piece->fragment);
 }
 
 static void carry_out(struct cst_data *data, struct cst_data_domain *domain)

@@ -49,7 +49,7 @@ static bool look_at(struct cst_data *data, struct cst_data_node *node)
 
     if (node->state != CST_NODE_KNOWN)
         return false;
-    needed = !cst_place_idle(place) || place->poisoned;
+    needed = !cst_data_node_may_forget(data, node);
     if (needed || node->fresh || place->recent) {
         needed = needed || !node->fresh;
         node->fresh = false;

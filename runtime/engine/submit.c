@@ -17,9 +17,10 @@ static void join_place(struct cst_task *task, struct cst_fragment *fragment,
 }
 
 /* Join further fragments of an access, by holds of their own. */
-static bool join_more(struct cst_task *task, const struct cst_hold *like,
+static bool join_more(struct cst_task *task, const struct cst_access *access,
                       struct cst_fragment *const *fragments, size_t count)
 {
+    uint32_t index = (uint32_t)(access - cst_task_accesses(task));
     struct cst_hold_chunk *chunk =
         cst_alloc(sizeof(*chunk) + count * sizeof(chunk->holds[0]));
 
@@ -29,7 +30,8 @@ static bool join_more(struct cst_task *task, const struct cst_hold *like,
     chunk->next = task->more;
     task->more = chunk;
     for (size_t i = 0; i < count; i++) {
-        chunk->holds[i] = *like;
+        chunk->holds[i] = access->hold;
+        chunk->holds[i].user = index;
         join_place(task, fragments[i], &chunk->holds[i]);
     }
     return true;
@@ -70,7 +72,7 @@ bool cst_engine_join_slowly(struct cst_engine *engine, struct cst_task *task,
 
     if (!resolve(engine, task, region, number, &fragments, &count))
         return false;
-    if (count > 1 && !join_more(task, &access->hold, fragments + 1, count - 1))
+    if (count > 1 && !join_more(task, access, fragments + 1, count - 1))
         return false;
     join_place(task, fragments[0], &access->hold);
     return true;

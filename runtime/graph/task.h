@@ -62,7 +62,8 @@ enum cst_task_flags {
 
 /* One access of a task: what it names, and its hold on (the first) place. */
 struct cst_access {
-    struct cst_hold hold; /* hold.user is the number of rows */
+    struct cst_hold hold; /* hold.user is the number of rows; that of further
+                             holds, in `more`, the number of the access */
     void *base;           /* what the body gets in buffers[] */
     size_t size;
     size_t pitch;
