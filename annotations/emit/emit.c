@@ -76,6 +76,7 @@ static void edit_task(struct edits *edits, const struct cst_task_model *task)
         cst_write_reductions(&writer, task);
         cst_write_body(&writer, task, &task->body);
         cst_write_kind(&writer, task);
+        cst_write_constants(&writer, task);
         cst_write_submit(&writer, task);
     }
     add_edit(edits, task->body.after, 0, writer.text);

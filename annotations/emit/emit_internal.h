@@ -8,6 +8,9 @@
 
 #include "emit/emit.h"
 
+/* Accesses that fit on the stack of generated code. */
+#define CST_ACCESSES_FEW 16
+
 /* Text to be put in, all on the line of one pragma. */
 struct cst_writer {
     struct cst_memory *memory;
@@ -54,6 +57,10 @@ void cst_region_write_loops(struct cst_writer *writer,
 /* {.base = ..., ...}, inside of the loops. */
 void cst_region_write_access(struct cst_writer *writer,
                              const struct cst_region_writer *region);
+/* Base and size, and rows and pitch if it has rows: a list of values. */
+void cst_region_write_values(struct cst_writer *writer,
+                             const struct cst_region_writer *region);
+bool cst_region_has_rows(const struct cst_region_writer *region);
 /* An expression: bytes from the base to the region. */
 void cst_region_write_offset(struct cst_writer *writer,
                              const struct cst_region_writer *region);
@@ -101,6 +108,8 @@ void cst_write_implementation(struct cst_writer *writer,
                               const struct cst_body_model *body);
 
 /* submit.c */
+void cst_write_constants(struct cst_writer *writer,
+                         const struct cst_task_model *task);
 void cst_write_submit_head(struct cst_writer *writer,
                            const struct cst_task_model *task);
 void cst_write_submit(struct cst_writer *writer,

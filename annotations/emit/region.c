@@ -169,7 +169,6 @@ static void write_size(struct cst_writer *writer,
     size_t last = region->dimensions_count;
 
     if (last == 0) {
-        cst_write(writer, ".size = ");
         if (region->whole_count)
             cst_write(writer, "%llu * ", region->whole_count);
         cst_write(writer, "sizeof(");
@@ -177,13 +176,43 @@ static void write_size(struct cst_writer *writer,
         cst_write(writer, ")");
         return;
     }
-    cst_write(writer, ".size = ");
     if (!region->dimensions[last - 1].is_index)
         cst_write(writer, "(size_t)__castell_n%zu_%zu * ", region->number,
                   last - 1);
     cst_write(writer, "sizeof(");
     write_element(writer, region, last);
     cst_write(writer, ")");
+}
+
+bool cst_region_has_rows(const struct cst_region_writer *region)
+{
+    return rows_dimension(region) != NO_DIMENSION;
+}
+
+static void write_values(struct cst_writer *writer,
+                         const struct cst_region_writer *region,
+                         const char *const names[4])
+{
+    size_t rows = rows_dimension(region);
+
+    cst_write(writer, "%s(const void *)(", names[0]);
+    write_first(writer, region, true);
+    cst_write(writer, "), %s", names[1]);
+    write_size(writer, region);
+    if (rows == NO_DIMENSION)
+        return;
+    cst_write(writer, ", %s(size_t)__castell_n%zu_%zu, %ssizeof(", names[2],
+              region->number, rows, names[3]);
+    write_element(writer, region, rows + 1);
+    cst_write(writer, ")");
+}
+
+void cst_region_write_values(struct cst_writer *writer,
+                             const struct cst_region_writer *region)
+{
+    static const char *const names[] = {"", "", "", ""};
+
+    write_values(writer, region, names);
 }
 
 /*
@@ -193,21 +222,12 @@ static void write_size(struct cst_writer *writer,
 void cst_region_write_access(struct cst_writer *writer,
                              const struct cst_region_writer *region)
 {
-    size_t rows = rows_dimension(region);
+    static const char *const names[] = {
+        ".base = ", ".size = ", ".rows = ", ".pitch = "};
 
-    cst_write(writer, "{.base = (const void *)(");
-    write_first(writer, region, true);
-    cst_write(writer, "), ");
-    write_size(writer, region);
-    if (rows != NO_DIMENSION) {
-        cst_write(writer,
-                  ", .rows = (size_t)__castell_n%zu_%zu, .pitch = "
-                  "sizeof(",
-                  region->number, rows);
-        write_element(writer, region, rows + 1);
-        cst_write(writer, ")");
-    } else {
+    cst_write(writer, "{");
+    write_values(writer, region, names);
+    if (!cst_region_has_rows(region))
         cst_write(writer, ", .rows = 0, .pitch = 0");
-    }
     cst_write(writer, "%s}", region->mode);
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { FEW = 16 }; /* accesses on the stack, where their number is not known */
-
 void cst_write_submit_head(struct cst_writer *writer,
                            const struct cst_task_model *task)
 {
@@ -55,45 +53,75 @@ static void write_locals(struct cst_writer *writer,
 
 /* ---- As many accesses as clauses ------------------------------------ */
 
-static void write_static_accesses(struct cst_writer *writer,
-                                  const struct cst_task_model *task)
+/* What is known of an access when the file is compiled. */
+static void write_constant(struct cst_writer *writer,
+                           const struct cst_task_model *task, size_t index)
 {
-    bool mask = cst_has_empty_mask(writer->memory, task);
+    const struct cst_access_model *access = &task->accesses[index];
+    struct cst_region_writer region;
 
-    if (task->accesses_count == 0)
+    if (is_file(access)) {
+        cst_write(writer, "{.mode = %s, .is_file = 1}, ",
+                  cst_mode_name(access->kind));
         return;
-    cst_write(writer, "%sstruct castell_access __castell_x[] = {",
-              mask ? "" : "const ");
-    for (size_t i = 0; i < task->accesses_count; i++) {
-        struct cst_region_writer region;
-
-        if (is_file(&task->accesses[i])) {
-            write_file(writer, task, &task->accesses[i]);
-        } else {
-            region = cst_access_region(writer->memory, task, i);
-            cst_region_write_access(writer, &region);
-        }
-        cst_write(writer, ", ");
     }
-    cst_write(writer, "}; size_t __castell_n = %zu; ", task->accesses_count);
-    if (!mask)
-        return;
-    cst_write(writer, "uint64_t __castell_empty = 0");
-    for (size_t i = 0; i < task->accesses_count; i++) {
-        struct cst_region_writer region;
+    region = cst_access_region(writer->memory, task, index);
+    cst_write(writer, "{.rows = %d%s}, ", !cst_region_has_rows(&region),
+              region.mode);
+}
 
-        if (is_file(&task->accesses[i]))
-            continue;
-        region = cst_access_region(writer->memory, task, i);
-        if (!cst_region_may_be_empty(&region))
-            continue;
-        cst_write(writer, " | (uint64_t)!");
-        cst_region_write_filled(writer, &region);
-        cst_write(writer, " << %zu", i);
+/* What __castell_list() has to know of a task. */
+void cst_write_constants(struct cst_writer *writer,
+                         const struct cst_task_model *task)
+{
+    const char *name = task->body.name;
+
+    if (cst_task_is_dynamic(task))
+        return;
+    if (task->accesses_count > 0) {
+        cst_write(writer,
+                  "static const struct castell_access __castell_accesses_%s[] "
+                  "= {",
+                  name);
+        for (size_t i = 0; i < task->accesses_count; i++)
+            write_constant(writer, task, i);
+        cst_write(writer, "}; ");
     }
     cst_write(writer,
-              "; if (__builtin_expect(__castell_empty != 0, 0)) __castell_n = "
-              "__castell_pack(__castell_x, __castell_n, __castell_empty); ");
+              "static const struct __castell_task __castell_task_%s = {.kind = "
+              "&__castell_kind_%s, ",
+              name, name);
+    if (task->accesses_count > 0)
+        cst_write(writer,
+                  ".accesses = __castell_accesses_%s, .accesses_count = %zu, ",
+                  name, task->accesses_count);
+    if (cst_has_argument(writer->memory, task))
+        cst_write(writer,
+                  ".argument_size = sizeof(struct __castell_argument_%s), ",
+                  name);
+    if (cst_has_empty_mask(writer->memory, task))
+        cst_write(writer, ".may_be_empty = 1, ");
+    cst_write(writer, "}; ");
+}
+
+/* The end of a call: what changes from call to call. */
+static void write_values(struct cst_writer *writer,
+                         const struct cst_task_model *task)
+{
+    for (size_t i = 0; i < task->accesses_count; i++) {
+        const struct cst_access_model *access = &task->accesses[i];
+        struct cst_region_writer region;
+
+        cst_write(writer, ", ");
+        if (is_file(access)) {
+            cst_write(writer, "(const void *)%s%s",
+                      task->body.parameters[access->parameter].name,
+                      access->member);
+            continue;
+        }
+        region = cst_access_region(writer->memory, task, i);
+        cst_region_write_values(writer, &region);
+    }
 }
 
 /* ---- More accesses than clauses ------------------------------------- */
@@ -186,7 +214,7 @@ static void write_dynamic_accesses(struct cst_writer *writer,
               "%d) { __castell_x = __builtin_malloc(__castell_total * "
               "sizeof(*__castell_x)); if (!__castell_x) "
               "castell_must(CASTELL_ERR_NO_MEMORY, __castell_where); } ",
-              FEW, FEW);
+              CST_ACCESSES_FEW, CST_ACCESSES_FEW);
     for (size_t i = 0; i < task->accesses_count; i++)
         write_dynamic_access(writer, task, i);
 }
@@ -200,8 +228,10 @@ static void write_argument_value(struct cst_writer *writer,
 
     if (!cst_has_argument(writer->memory, task))
         return;
-    cst_write(writer, "const struct __castell_argument_%s __castell_v = {",
+    cst_write(writer, "struct __castell_argument_%s __castell_v = {",
               task->body.name);
+    if (cst_has_empty_mask(writer->memory, task))
+        cst_write(writer, ".__castell_empty = 0, ");
     for (size_t i = 0; i < task->body.parameters_count; i++) {
         const struct cst_parameter *parameter = &task->body.parameters[i];
 
@@ -218,8 +248,6 @@ static void write_argument_value(struct cst_writer *writer,
         cst_region_write_offset(writer, &region);
         cst_write(writer, ", ");
     }
-    if (cst_has_empty_mask(writer->memory, task))
-        cst_write(writer, ".__castell_empty = __castell_empty, ");
     for (size_t i = 0; dynamic && i < task->accesses_count; i++)
         cst_write(writer, ".__castell_first_%zu = __castell_f%zu, ", i, i);
     cst_write(writer, "}; ");
@@ -235,26 +263,18 @@ static void write_member(struct cst_writer *writer, const char *before,
     cst_write(writer, "%s, ", after);
 }
 
-static void write_submission(struct cst_writer *writer,
-                             const struct cst_task_model *task)
+/* Are there clauses whose values belong to one call? */
+static bool has_members(const struct cst_task_model *task)
 {
-    const char *name = task->body.name;
+    return task->body.constraint.per_call || task->priority.count > 0 ||
+           task->deadline.count > 0 || task->cost.count > 0 ||
+           task->condition.count > 0 || task->final.count > 0;
+}
 
-    if (task->body.constraint.per_call) {
-        cst_write(writer, "const struct castell_constraint __castell_c = ");
-        cst_write_constraint(writer, &task->body.constraint, true);
-        cst_write(writer, "; ");
-    }
-    cst_write(writer,
-              "const struct castell_submission __castell_s = {.kind = "
-              "&__castell_kind_%s, .where = __castell_where, ",
-              name);
-    if (task->accesses_count > 0)
-        cst_write(writer, ".accesses = __castell_x, .accesses_count = "
-                          "__castell_n, ");
-    if (cst_has_argument(writer->memory, task))
-        cst_write(writer, ".argument = &__castell_v, .argument_size = "
-                          "sizeof(__castell_v), ");
+/* The members of a submission that clauses of the task give. */
+static void write_members(struct cst_writer *writer,
+                          const struct cst_task_model *task)
+{
     if (task->body.constraint.per_call)
         cst_write(writer, ".constraint = &__castell_c, ");
     write_member(writer, ".priority = (int32_t)", task->priority, "");
@@ -263,7 +283,47 @@ static void write_submission(struct cst_writer *writer,
     write_member(writer, ".cost = (double)", task->cost, "");
     write_member(writer, ".undeferred = !", task->condition, "");
     write_member(writer, ".final = (_Bool)", task->final, "");
-    cst_write(writer, "}; ");
+}
+
+static void write_static_submission(struct cst_writer *writer,
+                                    const struct cst_task_model *task)
+{
+    const char *name = task->body.name;
+    const char *argument =
+        cst_has_argument(writer->memory, task) ? "&__castell_v" : "(void *)0";
+
+    if (has_members(task)) {
+        cst_write(writer, "struct castell_submission __castell_s = {.where = "
+                          "__castell_where, ");
+        write_members(writer, task);
+        cst_write(writer,
+                  "}; __castell_call_with(&__castell_task_%s, &__castell_s, %s",
+                  name, argument);
+    } else {
+        cst_write(writer,
+                  "__castell_call(&__castell_task_%s, __castell_where, %s",
+                  name, argument);
+    }
+    write_values(writer, task);
+    cst_write(writer, "); ");
+}
+
+static void write_dynamic_submission(struct cst_writer *writer,
+                                     const struct cst_task_model *task)
+{
+    cst_write(writer,
+              "const struct castell_submission __castell_s = {.kind = "
+              "&__castell_kind_%s, .where = __castell_where, .accesses = "
+              "__castell_x, .accesses_count = __castell_n, .argument = "
+              "&__castell_v, .argument_size = sizeof(__castell_v), ",
+              task->body.name);
+    write_members(writer, task);
+    cst_write(writer,
+              "}; const enum castell_status __castell_r = "
+              "castell_task_submit(&__castell_s, (void *)0); if (__castell_x "
+              "!= __castell_few) __builtin_free(__castell_x); if "
+              "(__builtin_expect(__castell_r < 0, 0)) "
+              "castell_must(__castell_r, __castell_where); ");
 }
 
 void cst_write_submit(struct cst_writer *writer,
@@ -276,15 +336,15 @@ void cst_write_submit(struct cst_writer *writer,
     write_locals(writer, task);
     if (dynamic)
         write_dynamic_accesses(writer, task);
-    else
-        write_static_accesses(writer, task);
     write_argument_value(writer, task);
-    write_submission(writer, task);
-    cst_write(writer, "const enum castell_status __castell_r = "
-                      "castell_task_submit(&__castell_s, (void *)0); ");
+    if (task->body.constraint.per_call) {
+        cst_write(writer, "const struct castell_constraint __castell_c = ");
+        cst_write_constraint(writer, &task->body.constraint, true);
+        cst_write(writer, "; ");
+    }
     if (dynamic)
-        cst_write(writer, "if (__castell_x != __castell_few) "
-                          "__builtin_free(__castell_x); ");
-    cst_write(writer, "if (__builtin_expect(__castell_r < 0, 0)) "
-                      "castell_must(__castell_r, __castell_where); } ");
+        write_dynamic_submission(writer, task);
+    else
+        write_static_submission(writer, task);
+    cst_write(writer, "} ");
 }

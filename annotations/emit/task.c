@@ -51,14 +51,14 @@ struct cst_region_writer cst_access_region(struct cst_memory *memory,
     };
 }
 
-/* Does the number of accesses change from call to call? */
+/* Does the number of accesses change from call to call, or is it large? */
 bool cst_task_is_dynamic(const struct cst_task_model *task)
 {
     for (size_t i = 0; i < task->accesses_count; i++) {
         const struct cst_access_model *access = &task->accesses[i];
         struct cst_region_writer region = {0};
 
-        if (cst_clause_is_collection(access->kind) || i >= 64)
+        if (cst_clause_is_collection(access->kind) || i >= CST_ACCESSES_FEW)
             return true;
         if (!access->section)
             continue;
@@ -121,6 +121,9 @@ void cst_write_argument(struct cst_writer *writer,
     if (!cst_has_argument(writer->memory, task))
         return;
     cst_write(writer, "struct __castell_argument_%s { ", task->body.name);
+    /* The first, where __castell_list() writes it. */
+    if (cst_has_empty_mask(writer->memory, task))
+        cst_write(writer, "uint64_t __castell_empty; ");
     for (size_t i = 0; i < task->body.parameters_count; i++) {
         const struct cst_parameter *parameter = &task->body.parameters[i];
 
@@ -130,8 +133,6 @@ void cst_write_argument(struct cst_writer *writer,
     for (size_t i = 0; i < task->accesses_count; i++)
         if (cst_access_has_offset(writer->memory, task, i))
             cst_write(writer, "long long __castell_offset_%zu; ", i);
-    if (cst_has_empty_mask(writer->memory, task))
-        cst_write(writer, "uint64_t __castell_empty; ");
     for (size_t i = 0; dynamic && i < task->accesses_count; i++)
         cst_write(writer, "uint32_t __castell_first_%zu; ", i);
     cst_write(writer, "}; ");
