@@ -36,6 +36,10 @@ struct cst_plan_record; /* a placed task, and what it reads and makes */
 struct cst_plan_piece {
     uint64_t version; /* never 0 */
     struct cst_region region;
+    bool consumed; /* an input that only this task wants at that node: it may be
+                      overwritten in place by the output of the same region
+                      (once the node's earlier orders have been served), and is
+                      gone there when the task has run */
 };
 
 /* What one access of a placed task reads and makes, in order of addresses. */
@@ -69,6 +73,14 @@ enum cst_plan_end {
     CST_PLAN_CANCELLED, /* it never ran, or what it read was poisoned */
 };
 
+/* What is in few tasks, and not in struct cst_task. All zero: nothing. */
+struct cst_plan_needs {
+    uint64_t deadline_ns; /* absolute; 0: none */
+    double cost;          /* abstract units, 0: unknown */
+    const struct castell_constraint *constraint; /* of its own, for every body;
+                                                    NULL: that of the body */
+};
+
 /*
  * What the plan wants done. Called from within the calls below; must not call
  * back. Orders to one node must reach it in the order in which they are given.
@@ -78,16 +90,32 @@ struct cst_plan_ops {
     /* `from` is to send the version to `to`, as soon as it has it. */
     void (*push)(void *context, uint32_t from, uint32_t to,
                  const struct cst_plan_piece *piece);
-    /* Nobody will want that copy any more. */
+    /* Nobody will want that copy any more but the orders given before. */
     void (*drop)(void *context, uint32_t node, uint64_t version);
     /* `child` is a part of `origin`, wherever and whenever that is there. */
     void (*cut)(void *context, uint32_t node,
                 const struct cst_plan_piece *child, uint64_t origin);
-    /* Give the task back if it has not started: cst_plan_recalled(). */
+    /*
+     * Give the task back if it has not started: cst_plan_recalled(). Then what
+     * it was to consume is there as before, and what it was to make is not
+     * expected there any more; so too after a failure or ops->cancel().
+     */
     void (*recall)(void *context, uint32_t node, uint64_t id, uint32_t attempt);
     /* Do not start it, or stop it; nobody wants its result. */
     void (*cancel)(void *context, uint32_t node, uint64_t id, uint32_t attempt);
 
+    /* Of node 0: what lies in main's memory there is this version now. */
+    void (*root)(void *context, const struct cst_plan_piece *piece);
+    /* Of node 0: bring a version that it has elsewhere to main's memory, where
+       nothing is wanted any more, and then call cst_plan_home_filled(). */
+    void (*home)(void *context, const struct cst_plan_piece *piece);
+    /* Of node 0: copy a version from main's memory to a buffer, before granted()
+       or home(), which follows, lets something else overwrite it. */
+    void (*save)(void *context, const struct cst_plan_piece *piece);
+
+    /* What the task asks for besides; NULL: nothing. */
+    void (*needs)(void *context, struct cst_task *task,
+                  struct cst_plan_needs *ret_needs);
     /*
      * Which reduction the access is a part of: 0 for none, else the same for
      * its leaves and for the task that folds it (whose access is an INOUT). A
@@ -204,16 +232,18 @@ CASTELL_MUST_CHECK enum castell_status
 cst_plan_wish(struct cst_plan *plan, struct cst_fragment *const *fragments,
               size_t fragments_count, void *wish);
 
-/* Nobody will read it again. */
+/* Nobody will read it again; its place is idle. */
 void cst_plan_delete(struct cst_plan *plan, struct cst_fragment *fragment);
 
 /*
- * For node 0's store: may `region` of main's memory be overwritten by a version
- * that is made or arrives there: a current one whose older bytes at home nobody
- * wants? Then from now on home holds that version; call
- * cst_plan_home_filled() when it does.
+ * For node 0's store: may main's memory be overwritten by a version that was
+ * ordered to be made there or to arrive there, because nobody wants the older
+ * bytes at home? Then home is that version's from now on, whether it is made
+ * there or arrives. (No order to node 0 wants the older bytes but such as were
+ * given before: those the store knows.)
  */
 bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version);
+/* What ops->home() asked for is done. */
 void cst_plan_home_filled(struct cst_plan *plan, uint64_t version);
 
 /* ---- Hooks of data ---------------------------------------------------- */
