@@ -29,6 +29,12 @@ struct cst_region {
     size_t pitch; /* from the start of a row to that of the next */
 };
 
+/* A part of memory as one version of it has it: what one task left there. */
+struct cst_piece {
+    uint64_t version; /* unique in the run; never 0 */
+    struct cst_region region;
+};
+
 /* A growing list. All zero is an empty one. */
 struct cst_regions {
     struct cst_region *list;

@@ -1,0 +1,353 @@
+/*
+ * Jobs: they wait for what they read, get buffers, and leave versions behind.
+ */
+#include "base/fail.h"
+#include "base/memory.h"
+#include "store/store_internal.h"
+
+#include <string.h>
+
+/* ---- Life --------------------------------------------------------------- */
+
+struct cst_store_job *cst_store_job_new(uint32_t accesses, uint32_t inputs,
+                                        uint32_t outputs)
+{
+    struct cst_store_job *job;
+    size_t size = sizeof(*job) + accesses * sizeof(job->accesses[0]) +
+                  inputs * sizeof(job->inputs[0]) +
+                  outputs * sizeof(job->outputs[0]) + accesses * sizeof(void *);
+    char *memory = cst_zalloc(size);
+
+    if (!memory)
+        return NULL;
+    job = (struct cst_store_job *)(void *)memory;
+    job->accesses_count = accesses;
+    job->accesses = (struct cst_store_access *)(void *)(job + 1);
+    job->inputs = (struct cst_store_input *)(void *)(job->accesses + accesses);
+    job->outputs = (struct cst_piece *)(void *)(job->inputs + inputs);
+    job->buffers = (void **)(void *)(job->outputs + outputs);
+    return job;
+}
+
+void cst_store_job_free(struct cst_store_job *job)
+{
+    cst_free(job);
+}
+
+void cst_store_job_room(struct cst_store_job *job, uint32_t access,
+                        uint32_t inputs, uint32_t outputs)
+{
+    struct cst_store_access *to = &job->accesses[access];
+
+    to->inputs = job->inputs + job->inputs_used;
+    to->inputs_count = inputs;
+    job->inputs_used += inputs;
+    to->outputs = job->outputs + job->outputs_used;
+    to->outputs_count = outputs;
+    job->outputs_used += outputs;
+}
+
+/* ---- Waiting ------------------------------------------------------------- */
+
+static void wait_for(struct cst_store_entry *entry,
+                     struct cst_store_input *input)
+{
+    input->entry = entry;
+    entry->readers++;
+    if (entry->buffer)
+        return;
+    input->job->missing++;
+    input->next = entry->waiting;
+    entry->waiting = input;
+}
+
+static void unwait(struct cst_store *store, struct cst_store_input *input)
+{
+    struct cst_store_entry *entry = input->entry;
+    struct cst_store_input **link = &entry->waiting;
+
+    while (*link && *link != input)
+        link = &(*link)->next;
+    if (*link)
+        *link = input->next;
+    entry->readers--;
+    cst_store_tidy(store, entry);
+}
+
+static void fire_later(struct cst_store *store, struct cst_store_job *job)
+{
+    job->fired = true;
+    job->next = NULL;
+    if (store->firing_last)
+        store->firing_last->next = job;
+    else
+        store->firing = job;
+    store->firing_last = job;
+}
+
+void cst_job_input_here(struct cst_store *store, struct cst_store_job *job)
+{
+    if (--job->missing == 0)
+        fire_later(store, job);
+}
+
+/* A version that is not to be made here after all stays expected by those who
+   wait for it; else it is forgotten. */
+static void unexpect(struct cst_store *store, struct cst_store_entry *entry)
+{
+    entry->makers--;
+    if (!entry->buffer && entry->makers == 0) {
+        entry->claimed = false;
+        if (entry->waiting || entry->targets || entry->incoming || entry->parts)
+            return;
+        entry->dropped = true;
+    }
+    cst_store_tidy(store, entry);
+}
+
+static void unexpect_outputs(struct cst_store *store, struct cst_store_job *job,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        unexpect(store, cst_map_find(&store->entries, job->outputs[i].version));
+}
+
+/* What is made here may be asked for before it is made. */
+static bool expect_outputs(struct cst_store *store, struct cst_store_job *job)
+{
+    for (uint32_t i = 0; i < job->outputs_used; i++) {
+        struct cst_store_entry *entry =
+            cst_store_entry(store, &job->outputs[i]);
+
+        if (!entry) {
+            unexpect_outputs(store, job, i);
+            return false;
+        }
+        entry->makers++;
+        entry->dropped = false; /* it was to be, of an attempt before */
+    }
+    return true;
+}
+
+enum castell_status cst_store_assign(struct cst_store *store,
+                                     struct cst_store_job *job)
+{
+    if (!cst_map_reserve(&store->jobs, 1) || !expect_outputs(store, job))
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a task's data");
+    for (uint32_t i = 0; i < job->inputs_used; i++) {
+        struct cst_store_entry *entry =
+            cst_store_entry(store, &job->inputs[i].piece);
+
+        job->inputs[i].job = job;
+        if (entry) {
+            wait_for(entry, &job->inputs[i]);
+            continue;
+        }
+        while (i-- > 0)
+            unwait(store, &job->inputs[i]);
+        unexpect_outputs(store, job, job->outputs_used);
+        job->missing = 0;
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a task's data");
+    }
+    cst_map_add(&store->jobs, (uintptr_t)job, job);
+    if (job->missing == 0)
+        fire_later(store, job);
+    cst_jobs_fire(store);
+    return CASTELL_OK;
+}
+
+/* ---- Buffers ------------------------------------------------------------- */
+
+/* The one buffer that all inputs are in, if it covers the access; else NULL. */
+static struct cst_store_buffer *
+common_buffer(const struct cst_store_access *access)
+{
+    struct cst_store_buffer *buffer = access->inputs[0].entry->buffer;
+
+    for (uint32_t i = 1; i < access->inputs_count; i++)
+        if (access->inputs[i].entry->buffer != buffer)
+            return NULL;
+    return cst_buffer_covers(buffer, &access->region) ? buffer : NULL;
+}
+
+/* Promise home to all outputs; what was promised before one was refused is
+   filled when they are made. */
+static bool claim_home(struct cst_store *store,
+                       const struct cst_store_access *access)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < access->outputs_count && all; i++) {
+        struct cst_store_entry *entry =
+            cst_map_find(&store->entries, access->outputs[i].version);
+
+        all = entry->claimed ||
+              store->ops->home_claim(store->context, entry->piece.version);
+        entry->claimed |= all;
+    }
+    return all;
+}
+
+/* Does nobody else here want what the access would change? */
+static bool may_change(const struct cst_store_access *access)
+{
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        if (cst_store_is_used(access->inputs[i].entry, 1))
+            return false;
+    return true;
+}
+
+static bool change_in_place(struct cst_store *store,
+                            const struct cst_store_job *job,
+                            struct cst_store_access *access,
+                            struct cst_store_buffer *common)
+{
+    if (!common || job->keeps || !may_change(access))
+        return false;
+    if (common->home && !claim_home(store, access))
+        return false;
+    cst_buffer_ref(common);
+    access->buffer = common;
+    access->in_place = true;
+    store->counters.in_place++;
+    return true;
+}
+
+static bool reads_home(const struct cst_store_access *access)
+{
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        if (access->inputs[i].entry->buffer->home)
+            return true;
+    return false;
+}
+
+/* Memory for the access, with what it reads in it. */
+static bool put_together(struct cst_store *store,
+                         struct cst_store_access *access)
+{
+    if (store->is_home && access->outputs_count > 0 && !reads_home(access) &&
+        claim_home(store, access))
+        access->buffer = &store->home;
+    else
+        access->buffer = cst_buffer_new(store, &access->region);
+    if (!access->buffer)
+        return false;
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        cst_buffer_copy(access->buffer, access->inputs[i].entry->buffer,
+                        &access->inputs[i].piece.region);
+    store->counters.copied += access->inputs_count > 0;
+    return true;
+}
+
+static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
+                       uint32_t index)
+{
+    struct cst_store_access *access = &job->accesses[index];
+    struct cst_store_buffer *common =
+        access->inputs_count > 0 ? common_buffer(access) : NULL;
+    struct cst_rows rows;
+
+    if (access->inputs_count == 0 && access->outputs_count == 0) {
+        job->buffers[index] = NULL;
+        return true;
+    }
+    if (access->outputs_count == 0 && common) {
+        cst_buffer_ref(common);
+        access->buffer = common;
+    } else if ((access->outputs_count == 0 || access->inputs_count == 0 ||
+                !change_in_place(store, job, access, common)) &&
+               !put_together(store, access)) {
+        return false;
+    }
+    rows = cst_buffer_rows(access->buffer, &access->region);
+    job->buffers[index] = rows.base;
+    return true;
+}
+
+static void release(struct cst_store *store, struct cst_store_job *job)
+{
+    for (uint32_t i = 0; i < job->accesses_count; i++)
+        if (job->accesses[i].buffer)
+            cst_buffer_unref(store, job->accesses[i].buffer);
+    for (uint32_t i = 0; i < job->inputs_used; i++)
+        unwait(store, &job->inputs[i]);
+    unexpect_outputs(store, job, job->outputs_used);
+    (void)cst_map_remove(&store->jobs, (uintptr_t)job);
+}
+
+static void fire(struct cst_store *store, struct cst_store_job *job)
+{
+    for (uint32_t i = 0; i < job->accesses_count; i++)
+        if (!get_buffer(store, job, i)) {
+            release(store, job);
+            store->ops->fire(store->context, job,
+                             "there is no memory for what it reads and writes");
+            return;
+        }
+    store->ops->fire(store->context, job, NULL);
+}
+
+void cst_jobs_fire(struct cst_store *store)
+{
+    struct cst_store_job *job;
+
+    if (store->fires)
+        return;
+    store->fires = true;
+    while ((job = store->firing)) {
+        store->firing = job->next;
+        if (!store->firing)
+            store->firing_last = NULL;
+        fire(store, job);
+    }
+    store->fires = false;
+}
+
+/* ---- The end ------------------------------------------------------------- */
+
+/* What was read is not there any more when it was changed in place. */
+static void consume(struct cst_store_access *access)
+{
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        if (access->outputs_count > 0)
+            access->inputs[i].entry->dropped = true;
+}
+
+static void make(struct cst_store *store, struct cst_store_access *access)
+{
+    for (uint32_t i = 0; i < access->outputs_count; i++) {
+        struct cst_store_entry *entry =
+            cst_map_find(&store->entries, access->outputs[i].version);
+
+        /* Promised home to some of the outputs, but not to all. */
+        if (entry->claimed && !access->buffer->home) {
+            cst_buffer_copy(&store->home, access->buffer, &entry->piece.region);
+            cst_store_made(store, entry, &store->home);
+        } else {
+            cst_store_made(store, entry, access->buffer);
+        }
+    }
+}
+
+void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
+                      bool made)
+{
+    for (uint32_t i = 0; i < job->accesses_count; i++) {
+        if (!job->keeps || made)
+            consume(&job->accesses[i]);
+        if (made)
+            make(store, &job->accesses[i]);
+    }
+    release(store, job);
+    cst_store_job_free(job);
+    cst_store_settle_all(store);
+    cst_jobs_fire(store);
+}
+
+void cst_store_withdraw(struct cst_store *store, struct cst_store_job *job)
+{
+    CST_ASSERT(!job->fired);
+    release(store, job);
+    cst_store_job_free(job);
+    cst_store_settle_all(store);
+}

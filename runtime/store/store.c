@@ -1,0 +1,461 @@
+#include "store/store.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "store/store_internal.h"
+
+#include <string.h>
+
+/* ---- Life --------------------------------------------------------------- */
+
+enum castell_status cst_store_create(const struct cst_store_ops *ops,
+                                     void *context,
+                                     struct cst_store **ret_store)
+{
+    struct cst_store *store = cst_zalloc(sizeof(*store));
+
+    if (!store)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a store");
+    store->ops = ops;
+    store->context = context;
+    store->is_home = ops->home_claim != NULL;
+    store->home.home = true;
+    *ret_store = store;
+    return CASTELL_OK;
+}
+
+static void free_targets(struct cst_store_entry *entry)
+{
+    while (entry->targets) {
+        struct cst_store_target *target = entry->targets;
+
+        entry->targets = target->next;
+        cst_free(target);
+    }
+}
+
+void cst_store_destroy(struct cst_store *store)
+{
+    struct cst_store_entry *entry;
+    struct cst_store_job *job;
+    size_t cursor = 0;
+
+    if (!store)
+        return;
+    while ((job = cst_map_next(&store->jobs, &cursor))) {
+        CST_ASSERT(!job->fired);
+        cst_store_job_free(job);
+    }
+    cst_map_release(&store->jobs);
+    cursor = 0;
+    while ((entry = cst_map_next(&store->entries, &cursor))) {
+        if (entry->buffer)
+            cst_buffer_unref(store, entry->buffer);
+        if (entry->incoming)
+            cst_buffer_unref(store, entry->incoming);
+        free_targets(entry);
+        cst_free(entry);
+    }
+    cst_map_release(&store->entries);
+    cst_buffers_release(store);
+    cst_free(store);
+}
+
+/* ---- Entries ------------------------------------------------------------ */
+
+struct cst_store_entry *cst_store_entry(struct cst_store *store,
+                                        const struct cst_piece *piece)
+{
+    struct cst_store_entry *entry =
+        cst_map_find(&store->entries, piece->version);
+
+    if (entry)
+        return entry;
+    if (!cst_map_reserve(&store->entries, 1))
+        return NULL;
+    entry = cst_zalloc(sizeof(*entry));
+    if (!entry)
+        return NULL;
+    entry->piece = *piece;
+    cst_map_add(&store->entries, piece->version, entry);
+    return entry;
+}
+
+bool cst_store_is_used(const struct cst_store_entry *entry, uint32_t own)
+{
+    uint32_t mine = own;
+
+    for (; entry; entry = entry->origin, mine = 0)
+        if (entry->readers > mine || entry->sending > 0 ||
+            (entry->targets && entry->buffer))
+            return true;
+    return false;
+}
+
+static void unlink_part(struct cst_store_entry *entry)
+{
+    struct cst_store_entry **link;
+
+    if (!entry->origin)
+        return;
+    link = &entry->origin->parts;
+    while (*link != entry)
+        link = &(*link)->next_part;
+    *link = entry->next_part;
+    entry->origin = NULL;
+}
+
+/* Its parts now are parts of what it was a part of. */
+static void hand_over_parts(struct cst_store_entry *entry)
+{
+    while (entry->parts) {
+        struct cst_store_entry *part = entry->parts;
+
+        entry->parts = part->next_part;
+        part->origin = entry->origin;
+        if (part->origin) {
+            part->next_part = part->origin->parts;
+            part->origin->parts = part;
+        }
+    }
+}
+
+void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry)
+{
+    bool parts_wait = entry->parts && !entry->buffer;
+
+    if (!entry->dropped || entry->readers > 0 || entry->sending > 0 ||
+        entry->makers > 0 || entry->waiting || entry->targets ||
+        entry->incoming || parts_wait || entry->claimed || entry->settles)
+        return;
+    hand_over_parts(entry);
+    unlink_part(entry);
+    if (entry->buffer)
+        cst_buffer_unref(store, entry->buffer);
+    (void)cst_map_remove(&store->entries, entry->piece.version);
+    cst_free(entry);
+}
+
+/* ---- What is here now ---------------------------------------------------- */
+
+static void send_to(struct cst_store *store, struct cst_store_entry *entry,
+                    uint32_t node)
+{
+    struct cst_rows rows = cst_buffer_rows(entry->buffer, &entry->piece.region);
+
+    entry->sending++;
+    store->ops->send(store->context, node, &entry->piece, &rows);
+}
+
+static void send_all(struct cst_store *store, struct cst_store_entry *entry)
+{
+    while (entry->targets) {
+        struct cst_store_target *target = entry->targets;
+
+        entry->targets = target->next;
+        send_to(store, entry, target->node);
+        cst_free(target);
+    }
+}
+
+/* Give it the buffer; the list of the entries that this brings grows. */
+static void set_buffer(struct cst_store *store, struct cst_store_entry *entry,
+                       struct cst_store_buffer *buffer)
+{
+    cst_buffer_ref(buffer);
+    if (entry->buffer)
+        cst_buffer_unref(store, entry->buffer);
+    entry->buffer = buffer;
+    if (entry->claimed && buffer->home) {
+        entry->claimed = false;
+        store->ops->home_filled(store->context, entry->piece.version);
+    }
+}
+
+static void bring(struct cst_store *store, struct cst_store_entry *entry,
+                  struct cst_store_buffer *buffer)
+{
+    set_buffer(store, entry, buffer);
+    send_all(store, entry);
+    while (entry->waiting) {
+        struct cst_store_input *input = entry->waiting;
+
+        entry->waiting = input->next;
+        input->next = NULL;
+        cst_job_input_here(store, input->job);
+    }
+}
+
+void cst_store_made(struct cst_store *store, struct cst_store_entry *entry,
+                    struct cst_store_buffer *buffer)
+{
+    struct cst_store_entry *part = entry->parts;
+
+    bring(store, entry, buffer);
+    /* Depth first without a stack: down to parts, along, and up again. */
+    while (part) {
+        bool fresh = !part->buffer;
+
+        if (fresh)
+            bring(store, part, buffer);
+        if (fresh && part->parts) {
+            part = part->parts;
+            continue;
+        }
+        while (part != entry && !part->next_part)
+            part = part->origin;
+        part = part == entry ? NULL : part->next_part;
+    }
+}
+
+/* ---- The master's words -------------------------------------------------- */
+
+enum castell_status cst_store_born(struct cst_store *store,
+                                   const struct cst_piece *piece)
+{
+    struct cst_store_entry *entry = cst_store_entry(store, piece);
+
+    CST_ASSERT(store->is_home);
+    if (!entry)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to name data");
+    entry->buffer = &store->home;
+    return CASTELL_OK;
+}
+
+enum castell_status cst_store_push(struct cst_store *store, uint32_t to,
+                                   const struct cst_piece *piece)
+{
+    struct cst_store_entry *entry = cst_store_entry(store, piece);
+    struct cst_store_target *target;
+
+    if (!entry)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to send data");
+    if (entry->buffer) {
+        send_to(store, entry, to);
+        return CASTELL_OK;
+    }
+    target = cst_alloc(sizeof(*target));
+    if (!target)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to send data");
+    *target = (struct cst_store_target){to, entry->targets};
+    entry->targets = target;
+    return CASTELL_OK;
+}
+
+void cst_store_sent(struct cst_store *store, uint64_t version)
+{
+    struct cst_store_entry *entry = cst_map_find(&store->entries, version);
+
+    CST_ASSERT(entry && entry->sending > 0);
+    entry->sending--;
+    cst_store_tidy(store, entry);
+    cst_store_settle_all(store);
+}
+
+void cst_store_forget_node(struct cst_store *store, uint32_t to)
+{
+    struct cst_store_entry *entry;
+    size_t cursor = 0;
+
+    while ((entry = cst_map_next(&store->entries, &cursor))) {
+        struct cst_store_target **link = &entry->targets;
+
+        while (*link) {
+            struct cst_store_target *target = *link;
+
+            if (target->node != to) {
+                link = &target->next;
+                continue;
+            }
+            *link = target->next;
+            cst_free(target);
+        }
+    }
+}
+
+void cst_store_drop(struct cst_store *store, uint64_t version)
+{
+    struct cst_store_entry *entry = cst_map_find(&store->entries, version);
+
+    if (!entry)
+        return;
+    entry->dropped = true;
+    cst_store_tidy(store, entry);
+}
+
+enum castell_status cst_store_cut(struct cst_store *store,
+                                  const struct cst_piece *child,
+                                  uint64_t origin)
+{
+    struct cst_piece whole = {origin, child->region};
+    struct cst_store_entry *from;
+    struct cst_store_entry *entry;
+
+    if (cst_map_find(&store->entries, child->version))
+        return CASTELL_OK;
+    from = cst_store_entry(store, &whole);
+    entry = from ? cst_store_entry(store, child) : NULL;
+    if (!entry)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to cut data");
+    entry->origin = from;
+    entry->next_part = from->parts;
+    from->parts = entry;
+    entry->buffer = from->buffer;
+    if (entry->buffer)
+        cst_buffer_ref(entry->buffer);
+    return CASTELL_OK;
+}
+
+/* ---- Arrival ------------------------------------------------------------- */
+
+bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
+                       struct cst_rows *ret_rows)
+{
+    struct cst_store_entry *entry =
+        cst_map_find(&store->entries, piece->version);
+
+    if (entry && (entry->buffer || entry->incoming))
+        return false;
+    if (!entry) {
+        entry = cst_store_entry(store, piece);
+        if (!entry)
+            return false;
+    }
+    entry->piece = *piece;
+    if (store->is_home && !cst_store_is_used(entry, UINT32_MAX) &&
+        store->ops->home_claim(store->context, piece->version)) {
+        entry->claimed = true;
+        entry->incoming = &store->home;
+    } else {
+        entry->incoming = cst_buffer_new(store, &piece->region);
+    }
+    if (!entry->incoming)
+        return false;
+    *ret_rows = cst_buffer_rows(entry->incoming, &piece->region);
+    return true;
+}
+
+void cst_store_received(struct cst_store *store, uint64_t version, bool whole)
+{
+    struct cst_store_entry *entry = cst_map_find(&store->entries, version);
+    struct cst_store_buffer *buffer;
+
+    CST_ASSERT(entry && entry->incoming);
+    buffer = entry->incoming;
+    entry->incoming = NULL;
+    if (whole)
+        cst_store_made(store, entry, buffer);
+    else
+        entry->claimed = false;
+    cst_buffer_unref(store, buffer);
+    cst_store_tidy(store, entry);
+    cst_store_settle_all(store);
+    cst_jobs_fire(store);
+}
+
+bool cst_store_has(const struct cst_store *store, uint64_t version)
+{
+    const struct cst_store_entry *entry =
+        cst_map_find(&store->entries, version);
+
+    return entry && entry->buffer;
+}
+
+/* ---- Coming home --------------------------------------------------------- */
+
+enum castell_status cst_store_settle(struct cst_store *store,
+                                     const struct cst_piece *piece,
+                                     const struct cst_piece *occupant)
+{
+    struct cst_store_entry *entry = cst_store_entry(store, piece);
+
+    if (!entry)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to bring data home");
+    CST_ASSERT(entry->buffer && !entry->settles);
+    entry->occupant = occupant ? *occupant : (struct cst_piece){0};
+    entry->claimed = true;
+    /* The list's last points to itself, so that being in it can be told. */
+    entry->settles = store->settling ? store->settling : entry;
+    store->settling = entry;
+    cst_store_settle_all(store);
+    return CASTELL_OK;
+}
+
+/* Move the older version out of the way; false: not now. */
+static bool move_out(struct cst_store *store, const struct cst_piece *occupant)
+{
+    struct cst_store_entry *entry;
+    struct cst_store_buffer *aside;
+
+    if (occupant->version == 0)
+        return true;
+    entry = cst_store_entry(store, occupant);
+    if (!entry || cst_store_is_used(entry, 0))
+        return false;
+    if (!entry->buffer || !entry->buffer->home)
+        return true;
+    aside = cst_buffer_new(store, &occupant->region);
+    if (!aside)
+        return false;
+    cst_buffer_copy(aside, entry->buffer, &occupant->region);
+    entry->buffer = aside;
+    return true;
+}
+
+void cst_store_settle_all(struct cst_store *store)
+{
+    struct cst_store_entry *entry = store->settling;
+    struct cst_store_entry *left = NULL;
+
+    while (entry) {
+        struct cst_store_entry *next =
+            entry->settles == entry ? NULL : entry->settles;
+        bool away = !entry->buffer->home;
+
+        if (away && !move_out(store, &entry->occupant)) {
+            entry->settles = left ? left : entry;
+            left = entry;
+            entry = next;
+            continue;
+        }
+        entry->settles = NULL;
+        if (away)
+            cst_buffer_copy(&store->home, entry->buffer, &entry->piece.region);
+        set_buffer(store, entry, &store->home);
+        cst_store_tidy(store, entry);
+        entry = next;
+    }
+    store->settling = left;
+}
+
+/* ---- Looking inside ------------------------------------------------------ */
+
+void cst_store_counters(const struct cst_store *store,
+                        struct cst_store_counters *ret_counters)
+{
+    *ret_counters = store->counters;
+    ret_counters->versions = store->entries.count;
+    ret_counters->jobs = store->jobs.count;
+}
+
+void cst_store_check(const struct cst_store *store)
+{
+    const struct cst_store_entry *entry;
+    const struct cst_store_job *job;
+    uint64_t readers = 0, reads = 0;
+    size_t cursor = 0;
+
+    while ((entry = cst_map_next(&store->entries, &cursor))) {
+        CST_ASSERT(!entry->buffer || !entry->waiting);
+        CST_ASSERT(!entry->buffer || !entry->targets);
+        CST_ASSERT(!entry->buffer || entry->buffer->home ||
+                   entry->buffer->refs > 0);
+        readers += entry->readers;
+    }
+    cursor = 0;
+    while ((job = cst_map_next(&store->jobs, &cursor))) {
+        CST_ASSERT(job->fired == (job->missing == 0));
+        reads += job->inputs_used;
+    }
+    CST_ASSERT(readers == reads);
+}

@@ -1,0 +1,104 @@
+/*
+ * store_internal.h - what the files of store/ share.
+ */
+#ifndef CST_STORE_STORE_INTERNAL_H
+#define CST_STORE_STORE_INTERNAL_H
+
+#include "base/map.h"
+#include "store/store.h"
+
+/* Memory that stands for a region. Versions of parts of it may share it. */
+struct cst_store_buffer {
+    char *memory; /* where region.base is */
+    struct cst_region region;
+    size_t size; /* of the memory */
+    uint32_t refs;
+    bool home;                     /* main's own memory: all of it */
+    struct cst_store_buffer *next; /* free ones of a class */
+};
+
+struct cst_store_target {
+    uint32_t node;
+    struct cst_store_target *next;
+};
+
+/* A version that is here, or that somebody here waits for. */
+struct cst_store_entry {
+    struct cst_piece piece;
+    struct cst_store_buffer *buffer;   /* NULL: it is not here */
+    struct cst_store_buffer *incoming; /* it is on its way into that */
+    bool claimed;                      /* home is promised to it */
+    uint32_t readers; /* jobs that read it and have not finished */
+    uint32_t sending; /* pushes that read it now */
+    uint32_t makers;  /* jobs that are to make it */
+    bool dropped;     /* to be freed when nobody uses it */
+    struct cst_store_input *waiting;  /* jobs */
+    struct cst_store_target *targets; /* to be sent there when it is here */
+    /* It was cut from `origin`, while that is known; its own parts. */
+    struct cst_store_entry *origin;
+    struct cst_store_entry *parts;
+    struct cst_store_entry *next_part;
+    /* It is to be brought home; what lies there moves. */
+    struct cst_store_entry *settles;
+    struct cst_piece occupant;
+};
+
+enum { CST_STORE_CLASSES = 64 };
+
+struct cst_store {
+    const struct cst_store_ops *ops;
+    void *context;
+    bool is_home;
+    struct cst_map entries;
+    struct cst_map jobs;          /* by address, for the end */
+    struct cst_store_job *firing; /* oldest first */
+    struct cst_store_job *firing_last;
+    bool fires; /* somebody does, further down the stack */
+    struct cst_store_buffer home;
+    struct cst_store_entry *settling; /* entries that wait to be settled */
+    struct cst_store_buffer *spare[CST_STORE_CLASSES];
+    size_t spare_size;
+    struct cst_store_counters counters;
+};
+
+/* ---- buffer.c ---------------------------------------------------------- */
+
+/* Memory for a region, refs == 1; or NULL. */
+struct cst_store_buffer *cst_buffer_new(struct cst_store *store,
+                                        const struct cst_region *region);
+void cst_buffer_ref(struct cst_store_buffer *buffer);
+void cst_buffer_unref(struct cst_store *store, struct cst_store_buffer *buffer);
+/* Free what is kept for the next. */
+void cst_buffers_release(struct cst_store *store);
+/* Where a part of the buffer's region is. */
+struct cst_rows cst_buffer_rows(const struct cst_store_buffer *buffer,
+                                const struct cst_region *region);
+bool cst_buffer_covers(const struct cst_store_buffer *buffer,
+                       const struct cst_region *region);
+void cst_buffer_copy(const struct cst_store_buffer *to,
+                     const struct cst_store_buffer *from,
+                     const struct cst_region *region);
+
+/* ---- store.c ----------------------------------------------------------- */
+
+/* Find or make one that is not here. NULL: no memory. */
+struct cst_store_entry *cst_store_entry(struct cst_store *store,
+                                        const struct cst_piece *piece);
+/* The version has come to be in the buffer, of which it takes a reference. */
+void cst_store_made(struct cst_store *store, struct cst_store_entry *entry,
+                    struct cst_store_buffer *buffer);
+/* Free it if nobody needs it. */
+void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry);
+/* Does anybody here use these bytes, by this version or a larger one? */
+bool cst_store_is_used(const struct cst_store_entry *entry, uint32_t own);
+/* Bring home what may be by now. */
+void cst_store_settle_all(struct cst_store *store);
+
+/* ---- job.c ------------------------------------------------------------- */
+
+/* One more of its inputs is here: fire it soon when that was the last. */
+void cst_job_input_here(struct cst_store *store, struct cst_store_job *job);
+/* Fire those: the last thing that a call does. */
+void cst_jobs_fire(struct cst_store *store);
+
+#endif

@@ -1,0 +1,421 @@
+/*
+ * Random jobs, pushes, arrivals and cuts on one store, whose data are compared
+ * with what each version must be. Once as a worker's store, once with a home.
+ */
+#include "base/memory.h"
+#include "harness/tap.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOCKS = 6, /* beside one another, in rows of one matrix */
+    ROWS = 3,
+    WIDTH = 16,      /* of a block */
+    PITCH = 1 << 13, /* so that several rows come from the system */
+    VERSIONS = 1 << 14,
+    JOBS = 12,
+    STEPS = 6000,
+    SENDS = 4096,
+};
+
+/* What the test knows of a version: its one byte everywhere. */
+struct fact {
+    uint32_t block;
+    uint8_t value;
+    bool here;     /* made, or arrived */
+    bool coming;   /* somebody waits for it, and it must be received */
+    bool gone;     /* no order may name it */
+    uint32_t jobs; /* that read it */
+    uint64_t from; /* the version that its job changed; 0: none */
+    uint32_t sends;
+};
+
+struct job {
+    struct cst_store_job *job;
+    uint32_t first, count; /* blocks */
+    bool fired;
+    bool failed;
+};
+
+static struct {
+    struct cst_store *store;
+    uint64_t random;
+    bool has_home;
+    char *matrix; /* main's memory, or only its addresses */
+    struct fact facts[VERSIONS];
+    uint64_t next;
+    uint64_t current[BLOCKS];
+    uint64_t home[BLOCKS]; /* the version that lies there; 0: none */
+    struct job jobs[JOBS];
+    uint64_t sending[SENDS];
+    struct cst_rows rows[SENDS];
+    int sending_count;
+    int wrong, fired, in_place;
+} t;
+
+static uint32_t draw(uint32_t below)
+{
+    t.random = t.random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(t.random >> 33) % below;
+}
+
+static struct cst_region region_of(uint32_t block, uint32_t count)
+{
+    return (struct cst_region){(uintptr_t)t.matrix + (size_t)block * WIDTH,
+                               (size_t)count * WIDTH, ROWS, PITCH};
+}
+
+static struct cst_piece piece_of(uint64_t version)
+{
+    return (struct cst_piece){version, region_of(t.facts[version].block, 1)};
+}
+
+static bool is_all(const char *base, uint8_t value)
+{
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t i = 0; i < WIDTH; i++)
+            if ((uint8_t)base[row * PITCH + i] != value)
+                return false;
+    return true;
+}
+
+static void fill(char *base, uint8_t value)
+{
+    for (size_t row = 0; row < ROWS; row++)
+        memset(base + row * PITCH, value, WIDTH);
+}
+
+static uint64_t new_version(uint32_t block)
+{
+    uint64_t version = ++t.next;
+
+    if (version >= VERSIONS)
+        tap_bail("too few versions");
+    t.facts[version] =
+        (struct fact){.block = block, .value = (uint8_t)draw(256)};
+    return version;
+}
+
+/* ---- The store's owner --------------------------------------------------- */
+
+static void on_fire(void *context, struct cst_store_job *store_job,
+                    const char *error)
+{
+    struct job *job = store_job->owner;
+
+    (void)context;
+    t.wrong += error != NULL;
+    job->fired = true;
+    t.fired++;
+}
+
+static void on_send(void *context, uint32_t to, const struct cst_piece *piece,
+                    const struct cst_rows *rows)
+{
+    (void)context;
+    (void)to;
+    t.sending[t.sending_count] = piece->version;
+    t.rows[t.sending_count++] = *rows;
+}
+
+static bool on_claim(void *context, uint64_t version)
+{
+    uint32_t block = t.facts[version].block;
+    uint64_t there = t.home[block];
+
+    (void)context;
+    if (t.current[block] != version)
+        return false;
+    /* Only the job that reads it and makes this one may still use it. */
+    if (there &&
+        (!t.facts[there].gone || !t.facts[there].here ||
+         t.facts[there].jobs > (t.facts[version].from == there ? 1u : 0u) ||
+         t.facts[there].sends > 0))
+        return false;
+    if (draw(4) == 0)
+        return false;
+    t.home[block] = version;
+    return true;
+}
+
+static void on_filled(void *context, uint64_t version)
+{
+    (void)context;
+    t.wrong += t.home[t.facts[version].block] != version;
+}
+
+static const struct cst_store_ops away_ops = {on_fire, on_send, NULL, NULL};
+static const struct cst_store_ops home_ops = {on_fire, on_send, on_claim,
+                                              on_filled};
+
+/* ---- What happens -------------------------------------------------------- */
+
+static bool sure(enum castell_status status)
+{
+    if (status != CASTELL_OK)
+        tap_bail(castell_error_text());
+    return true;
+}
+
+/* A version that comes from elsewhere, or that main wrote. */
+static void new_content(uint32_t block)
+{
+    uint64_t old = t.current[block];
+    uint64_t version;
+
+    if (t.has_home && draw(2) == 0 && t.home[block] == old &&
+        t.facts[old].here && t.facts[old].jobs == 0 &&
+        t.facts[old].sends == 0) {
+        struct cst_region region = region_of(block, 1);
+
+        version = new_version(block);
+        t.facts[old].gone = true;
+        cst_store_drop(t.store, old);
+        fill((char *)region.base, t.facts[version].value); /* NOLINT */
+        t.facts[version].here = true;
+        t.home[block] = t.current[block] = version;
+        sure(cst_store_born(t.store, &(struct cst_piece){version, region}));
+        return;
+    }
+    version = new_version(block);
+    t.facts[old].gone = true;
+    if (t.facts[old].here)
+        cst_store_drop(t.store, old);
+    t.facts[version].coming = true;
+    t.current[block] = version;
+}
+
+static void receive(uint64_t version)
+{
+    struct cst_piece piece = piece_of(version);
+    struct cst_rows rows;
+
+    if (!cst_store_receive(t.store, &piece, &rows))
+        tap_bail("a version was refused");
+    t.wrong += cst_store_receive(t.store, &piece, &rows);
+    fill(rows.base, t.facts[version].value);
+    t.facts[version].here = true;
+    t.facts[version].coming = false;
+    cst_store_received(t.store, version, true);
+    if (t.facts[version].gone)
+        cst_store_drop(t.store, version);
+}
+
+static void assign(struct job *job)
+{
+    uint32_t writes = draw(3); /* 0: reads; 1: both; 2: writes */
+
+    job->first = draw(BLOCKS);
+    job->count = 1 + draw(BLOCKS - job->first < 3 ? BLOCKS - job->first : 3);
+    job->fired = false;
+    job->job = cst_store_job_new(1, writes == 2 ? 0 : job->count,
+                                 writes == 0 ? 0 : job->count);
+    if (!job->job)
+        tap_bail("no memory");
+    job->job->owner = job;
+    job->job->keeps = draw(4) == 0;
+    job->failed = job->job->keeps && draw(2) == 0;
+    cst_store_job_room(job->job, 0, writes == 2 ? 0 : job->count,
+                       writes == 0 ? 0 : job->count);
+    job->job->accesses[0].region = region_of(job->first, job->count);
+    for (uint32_t i = 0; i < job->count; i++) {
+        uint64_t *current = &t.current[job->first + i];
+        uint64_t old;
+
+        if (writes != 2) {
+            job->job->accesses[0].inputs[i].piece = piece_of(*current);
+            t.facts[*current].jobs++;
+        }
+        if (writes == 0)
+            continue;
+        if (writes == 2 && t.facts[*current].here)
+            cst_store_drop(t.store, *current);
+        old = *current;
+        /* A job that keeps what it reads and fails leaves it to others. */
+        t.facts[*current].gone = true;
+        *current = new_version(job->first + i);
+        t.facts[*current].from = writes == 1 ? old : 0;
+        job->job->accesses[0].outputs[i] = piece_of(*current);
+    }
+    sure(cst_store_assign(t.store, job->job));
+}
+
+static void finish(struct job *job)
+{
+    const struct cst_store_access *access = &job->job->accesses[0];
+    char *buffer = job->job->buffers[0];
+
+    for (uint32_t i = 0; i < access->inputs_count; i++) {
+        uint64_t version = access->inputs[i].piece.version;
+
+        t.wrong += !is_all(buffer + (size_t)i * WIDTH, t.facts[version].value);
+    }
+    for (uint32_t i = 0; i < access->outputs_count; i++) {
+        struct fact *fact = &t.facts[access->outputs[i].version];
+
+        fill(buffer + (size_t)i * WIDTH, fact->value);
+        fact->here = !job->failed;
+        fact->coming = job->failed;
+    }
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        t.facts[access->inputs[i].piece.version].jobs--;
+    if (job->failed) {
+        uint64_t versions[BLOCKS];
+        uint64_t inputs[BLOCKS];
+        uint32_t outputs_count = access->outputs_count;
+        uint32_t inputs_count = outputs_count ? access->inputs_count : 0;
+
+        /* It ran elsewhere in the end. */
+        for (uint32_t i = 0; i < outputs_count; i++) {
+            versions[i] = access->outputs[i].version;
+            if (t.home[t.facts[versions[i]].block] == versions[i])
+                t.home[t.facts[versions[i]].block] = 0;
+        }
+        for (uint32_t i = 0; i < inputs_count; i++)
+            inputs[i] = access->inputs[i].piece.version;
+        cst_store_finish(t.store, job->job, false);
+        for (uint32_t i = 0; i < inputs_count; i++)
+            cst_store_drop(t.store, inputs[i]);
+    } else {
+        uint64_t unwanted[BLOCKS];
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; i < access->outputs_count; i++)
+            if (t.facts[access->outputs[i].version].gone)
+                unwanted[count++] = access->outputs[i].version;
+        cst_store_finish(t.store, job->job, true);
+        for (uint32_t i = 0; i < count; i++)
+            cst_store_drop(t.store, unwanted[i]);
+    }
+    job->job = NULL;
+}
+
+static void sent(int index)
+{
+    uint64_t version = t.sending[index];
+
+    t.wrong += !is_all(t.rows[index].base, t.facts[version].value);
+    t.sending[index] = t.sending[--t.sending_count];
+    t.rows[index] = t.rows[t.sending_count];
+    t.facts[version].sends--;
+    cst_store_sent(t.store, version);
+}
+
+static void push(uint32_t block)
+{
+    struct cst_piece piece = piece_of(t.current[block]);
+
+    if (t.sending_count > 40 || t.facts[piece.version].sends > 3)
+        return;
+    t.facts[piece.version].sends++;
+    sure(cst_store_push(t.store, 7, &piece));
+}
+
+static uint64_t find_coming(void)
+{
+    for (uint64_t version = 1; version <= t.next; version++)
+        if (t.facts[version].coming)
+            return version;
+    return 0;
+}
+
+static void step(void)
+{
+    struct job *job = &t.jobs[draw(JOBS)];
+    uint64_t version;
+
+    switch (draw(5)) {
+    case 0:
+        new_content(draw(BLOCKS));
+        break;
+    case 1:
+        push(draw(BLOCKS));
+        break;
+    case 2:
+        version = find_coming();
+        if (version)
+            receive(version);
+        break;
+    case 3:
+        if (t.sending_count > 0)
+            sent((int)draw((uint32_t)t.sending_count));
+        break;
+    default:
+        if (!job->job)
+            assign(job);
+        else if (job->fired)
+            finish(job);
+        break;
+    }
+}
+
+static void end(void)
+{
+    bool more = true;
+
+    while (more) {
+        uint64_t version = find_coming();
+
+        more = version != 0;
+        if (version)
+            receive(version);
+        for (; t.sending_count > 0; more = true)
+            sent(0);
+        for (int i = 0; i < JOBS; i++)
+            if (t.jobs[i].job && t.jobs[i].fired) {
+                finish(&t.jobs[i]);
+                more = true;
+            }
+    }
+    for (int i = 0; i < JOBS; i++)
+        t.wrong += t.jobs[i].job != NULL;
+}
+
+static void test(uint64_t seed, bool has_home)
+{
+    struct cst_store_counters counters;
+
+    memset(&t, 0, sizeof(t));
+    t.random = seed;
+    t.has_home = has_home;
+    t.matrix = calloc(ROWS, PITCH);
+    if (!t.matrix)
+        tap_bail("no memory");
+    sure(cst_store_create(has_home ? &home_ops : &away_ops, NULL, &t.store));
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        t.current[block] = new_version(block);
+        t.facts[t.current[block]].coming = true;
+    }
+    for (int i = 0; i < STEPS && t.wrong == 0; i++) {
+        step();
+        if (i % 16 == 0)
+            cst_store_check(t.store);
+    }
+    end();
+    cst_store_check(t.store);
+    for (uint32_t block = 0; block < BLOCKS; block++)
+        cst_store_drop(t.store, t.current[block]);
+    cst_store_counters(t.store, &counters);
+    ok(t.wrong == 0 && t.fired > 100, "%d jobs, %s home, %d wrong (seed %d)",
+       t.fired, has_home ? "with a" : "without", t.wrong, (int)seed);
+    ok(counters.in_place > 10 && counters.copied > 10,
+       "%d changed in place, %d copied", (int)counters.in_place,
+       (int)counters.copied);
+    ok(counters.versions == 0 && counters.bytes == 0,
+       "nothing is left: %d versions, %d bytes", (int)counters.versions,
+       (int)counters.bytes);
+    cst_store_destroy(t.store);
+    free(t.matrix);
+}
+
+int main(void)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        test(seed, false);
+        test(seed, true);
+    }
+    return tap_done();
+}
