@@ -125,7 +125,8 @@ static void edit_prelude(struct edits *edits)
     struct cst_place place = cst_unit_place(edits->model->unit, offset);
     struct cst_writer writer;
 
-    cst_writer_init(&writer, edits->memory, place.file, place.line);
+    /* On line 0, of which a debugger knows that it is no line to step to. */
+    cst_writer_init(&writer, edits->memory, place.file, 0);
     cst_write_prelude(&writer);
     add_edit(edits, offset, 0, writer.text);
 }

@@ -64,6 +64,15 @@ static void maybe(int n, int m, const int *x, int *y, const int *z)
         y[1] = -1;
 }
 
+/* Without rows, what is added to may be where they would be. */
+#pragma castell task in(A[0:rows][0:ld]) inout(*to)
+static void add_rows(int ld, int rows, double (*A)[ld], double *to)
+{
+    for (int i = 0; i < rows; i++)
+        *to += A[i][0] + A[i][ld - 1];
+    *to += 1;
+}
+
 static double A[N][N], sums[N];
 static float cube[4][4][4];
 
@@ -85,6 +94,10 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < N; i++)
         add_row(N, A, i, sums);
+    add_rows(N, 2, A, &sums[0]);
+    add_rows(N, 0, A, &A[0][0]);
+    add_rows(N, -1, A, &A[0][1]);
+    add_rows(N, 1, A, &sums[1]);
     for (int i = 0; i < 3; i++)
         corner(4, cube, i, (i + 1) % 3, (i + 2) % 3, (float)i + 1);
     for (int i = 0; i < 4; i++)
