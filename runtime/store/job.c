@@ -49,11 +49,12 @@ void cst_store_job_room(struct cst_store_job *job, uint32_t access,
 
 /* ---- Waiting ------------------------------------------------------------- */
 
-static void wait_for(struct cst_store_entry *entry,
+static void wait_for(struct cst_store *store, struct cst_store_entry *entry,
                      struct cst_store_input *input)
 {
     input->entry = entry;
     entry->readers++;
+    cst_home_update(store, entry);
     if (entry->buffer)
         return;
     input->job->missing++;
@@ -71,6 +72,7 @@ static void unwait(struct cst_store *store, struct cst_store_input *input)
     if (*link)
         *link = input->next;
     entry->readers--;
+    cst_home_update(store, entry);
     cst_store_tidy(store, entry);
 }
 
@@ -140,7 +142,7 @@ enum castell_status cst_store_assign(struct cst_store *store,
 
         job->inputs[i].job = job;
         if (entry) {
-            wait_for(entry, &job->inputs[i]);
+            wait_for(store, entry, &job->inputs[i]);
             continue;
         }
         while (i-- > 0)
@@ -175,7 +177,7 @@ common_buffer(const struct cst_store_access *access)
 static bool claim_home(struct cst_store *store,
                        const struct cst_store_access *access)
 {
-    bool all = true;
+    bool all = cst_home_is_free(store, &access->region, access);
 
     for (uint32_t i = 0; i < access->outputs_count && all; i++) {
         struct cst_store_entry *entry =
@@ -208,7 +210,6 @@ static bool change_in_place(struct cst_store *store,
         return false;
     cst_buffer_ref(common);
     access->buffer = common;
-    access->in_place = true;
     store->counters.in_place++;
     return true;
 }
@@ -259,6 +260,8 @@ static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
                !put_together(store, access)) {
         return false;
     }
+    if (access->buffer->home)
+        cst_home_enter(store, access);
     rows = cst_buffer_rows(access->buffer, &access->region);
     job->buffers[index] = rows.base;
     return true;
@@ -266,9 +269,15 @@ static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
 
 static void release(struct cst_store *store, struct cst_store_job *job)
 {
-    for (uint32_t i = 0; i < job->accesses_count; i++)
-        if (job->accesses[i].buffer)
-            cst_buffer_unref(store, job->accesses[i].buffer);
+    for (uint32_t i = 0; i < job->accesses_count; i++) {
+        struct cst_store_access *access = &job->accesses[i];
+
+        if (!access->buffer)
+            continue;
+        if (access->buffer->home)
+            cst_home_leave(store, access);
+        cst_buffer_unref(store, access->buffer);
+    }
     for (uint32_t i = 0; i < job->inputs_used; i++)
         unwait(store, &job->inputs[i]);
     unexpect_outputs(store, job, job->outputs_used);
@@ -340,7 +349,7 @@ void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
     }
     release(store, job);
     cst_store_job_free(job);
-    cst_store_settle_all(store);
+    cst_home_settle(store);
     cst_jobs_fire(store);
 }
 
@@ -349,5 +358,5 @@ void cst_store_withdraw(struct cst_store *store, struct cst_store_job *job)
     CST_ASSERT(!job->fired);
     release(store, job);
     cst_store_job_free(job);
-    cst_store_settle_all(store);
+    cst_home_settle(store);
 }

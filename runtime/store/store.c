@@ -126,7 +126,8 @@ void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry)
 
     if (!entry->dropped || entry->readers > 0 || entry->sending > 0 ||
         entry->makers > 0 || entry->waiting || entry->targets ||
-        entry->incoming || parts_wait || entry->claimed || entry->settles)
+        entry->incoming || parts_wait || entry->claimed || entry->comes_home ||
+        entry->at_home)
         return;
     hand_over_parts(entry);
     unlink_part(entry);
@@ -144,6 +145,8 @@ static void send_to(struct cst_store *store, struct cst_store_entry *entry,
     struct cst_rows rows = cst_buffer_rows(entry->buffer, &entry->piece.region);
 
     entry->sending++;
+    entry->sends_home |= entry->buffer->home;
+    cst_home_update(store, entry);
     store->ops->send(store->context, node, &entry->piece, &rows);
 }
 
@@ -166,10 +169,8 @@ static void set_buffer(struct cst_store *store, struct cst_store_entry *entry,
     if (entry->buffer)
         cst_buffer_unref(store, entry->buffer);
     entry->buffer = buffer;
-    if (entry->claimed && buffer->home) {
-        entry->claimed = false;
-        store->ops->home_filled(store->context, entry->piece.version);
-    }
+    entry->claimed = false;
+    cst_home_update(store, entry);
 }
 
 static void bring(struct cst_store *store, struct cst_store_entry *entry,
@@ -247,9 +248,11 @@ void cst_store_sent(struct cst_store *store, uint64_t version)
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
 
     CST_ASSERT(entry && entry->sending > 0);
-    entry->sending--;
+    if (--entry->sending == 0)
+        entry->sends_home = false;
+    cst_home_update(store, entry);
     cst_store_tidy(store, entry);
-    cst_store_settle_all(store);
+    cst_home_settle(store);
 }
 
 void cst_store_forget_node(struct cst_store *store, uint32_t to)
@@ -322,7 +325,7 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
             return false;
     }
     entry->piece = *piece;
-    if (store->is_home && !cst_store_is_used(entry, UINT32_MAX) &&
+    if (store->is_home && cst_home_is_free(store, &piece->region, NULL) &&
         store->ops->home_claim(store->context, piece->version)) {
         entry->claimed = true;
         entry->incoming = &store->home;
@@ -349,7 +352,7 @@ void cst_store_received(struct cst_store *store, uint64_t version, bool whole)
         entry->claimed = false;
     cst_buffer_unref(store, buffer);
     cst_store_tidy(store, entry);
-    cst_store_settle_all(store);
+    cst_home_settle(store);
     cst_jobs_fire(store);
 }
 
@@ -359,73 +362,6 @@ bool cst_store_has(const struct cst_store *store, uint64_t version)
         cst_map_find(&store->entries, version);
 
     return entry && entry->buffer;
-}
-
-/* ---- Coming home --------------------------------------------------------- */
-
-enum castell_status cst_store_settle(struct cst_store *store,
-                                     const struct cst_piece *piece,
-                                     const struct cst_piece *occupant)
-{
-    struct cst_store_entry *entry = cst_store_entry(store, piece);
-
-    if (!entry)
-        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to bring data home");
-    CST_ASSERT(entry->buffer && !entry->settles);
-    entry->occupant = occupant ? *occupant : (struct cst_piece){0};
-    entry->claimed = true;
-    /* The list's last points to itself, so that being in it can be told. */
-    entry->settles = store->settling ? store->settling : entry;
-    store->settling = entry;
-    cst_store_settle_all(store);
-    return CASTELL_OK;
-}
-
-/* Move the older version out of the way; false: not now. */
-static bool move_out(struct cst_store *store, const struct cst_piece *occupant)
-{
-    struct cst_store_entry *entry;
-    struct cst_store_buffer *aside;
-
-    if (occupant->version == 0)
-        return true;
-    entry = cst_store_entry(store, occupant);
-    if (!entry || cst_store_is_used(entry, 0))
-        return false;
-    if (!entry->buffer || !entry->buffer->home)
-        return true;
-    aside = cst_buffer_new(store, &occupant->region);
-    if (!aside)
-        return false;
-    cst_buffer_copy(aside, entry->buffer, &occupant->region);
-    entry->buffer = aside;
-    return true;
-}
-
-void cst_store_settle_all(struct cst_store *store)
-{
-    struct cst_store_entry *entry = store->settling;
-    struct cst_store_entry *left = NULL;
-
-    while (entry) {
-        struct cst_store_entry *next =
-            entry->settles == entry ? NULL : entry->settles;
-        bool away = !entry->buffer->home;
-
-        if (away && !move_out(store, &entry->occupant)) {
-            entry->settles = left ? left : entry;
-            left = entry;
-            entry = next;
-            continue;
-        }
-        entry->settles = NULL;
-        if (away)
-            cst_buffer_copy(&store->home, entry->buffer, &entry->piece.region);
-        set_buffer(store, entry, &store->home);
-        cst_store_tidy(store, entry);
-        entry = next;
-    }
-    store->settling = left;
 }
 
 /* ---- Looking inside ------------------------------------------------------ */

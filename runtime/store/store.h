@@ -52,7 +52,8 @@ struct cst_store_access {
     uint32_t outputs_count;
     /* The store's own. */
     struct cst_store_buffer *buffer; /* of outputs, or what was put together */
-    bool in_place;
+    struct cst_store_access *next;   /* that uses main's memory now */
+    struct cst_store_access *previous;
 };
 
 /*
@@ -86,8 +87,10 @@ struct cst_store_ops {
     void (*send)(void *context, uint32_t to, const struct cst_piece *piece,
                  const struct cst_rows *rows);
     /* Home only, else NULL. May main's memory be overwritten by that version,
-       which is made or arrives here? Then it will be: filled() follows. */
+       which is made or arrives here? Asked when no job and no push here uses
+       what it would overwrite. Then home is that version's. */
     bool (*home_claim)(void *context, uint64_t version);
+    /* What cst_store_come_home() asked for is done. */
     void (*home_filled)(void *context, uint64_t version);
 };
 
@@ -160,13 +163,19 @@ void cst_store_received(struct cst_store *store, uint64_t version, bool whole);
 bool cst_store_has(const struct cst_store *store, uint64_t version);
 
 /*
- * Home only: bring a version that is here into main's memory, when nobody who
- * runs here reads what is there now. `occupant` (0: none) is the version that
- * lies there and must not be lost; it moves. ops->home_filled() follows.
+ * Home only: bring a version that is here into main's memory, when no job and
+ * no push here uses that; nothing else there is wanted. ops->home_filled()
+ * follows, perhaps at once.
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_store_settle(struct cst_store *store, const struct cst_piece *piece,
-                 const struct cst_piece *occupant);
+cst_store_come_home(struct cst_store *store, const struct cst_piece *piece);
+
+/*
+ * Home only: copy a version that lies in main's memory elsewhere: something is
+ * about to overwrite it. Nothing happens when it lies elsewhere.
+ */
+CASTELL_MUST_CHECK enum castell_status
+cst_store_save(struct cst_store *store, const struct cst_piece *piece);
 
 struct cst_store_counters {
     uint64_t versions; /* here or expected */

@@ -38,9 +38,13 @@ struct cst_store_entry {
     struct cst_store_entry *origin;
     struct cst_store_entry *parts;
     struct cst_store_entry *next_part;
-    /* It is to be brought home; what lies there moves. */
-    struct cst_store_entry *settles;
-    struct cst_piece occupant;
+    /* In the list of those that are to be brought home; the last: itself. */
+    struct cst_store_entry *comes_home;
+    /* In the list of those whose bytes at home are in use. */
+    bool at_home;    /* it is in it */
+    bool sends_home; /* some of its pushes read main's memory */
+    struct cst_store_entry *next_home;
+    struct cst_store_entry *previous_home;
 };
 
 enum { CST_STORE_CLASSES = 64 };
@@ -55,7 +59,9 @@ struct cst_store {
     struct cst_store_job *firing_last;
     bool fires; /* somebody does, further down the stack */
     struct cst_store_buffer home;
-    struct cst_store_entry *settling; /* entries that wait to be settled */
+    struct cst_store_entry *coming_home;    /* when home is free */
+    struct cst_store_entry *home_entries;   /* in use at home: home.c */
+    struct cst_store_access *home_accesses; /* of jobs that run */
     struct cst_store_buffer *spare[CST_STORE_CLASSES];
     size_t spare_size;
     struct cst_store_counters counters;
@@ -91,8 +97,20 @@ void cst_store_made(struct cst_store *store, struct cst_store_entry *entry,
 void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry);
 /* Does anybody here use these bytes, by this version or a larger one? */
 bool cst_store_is_used(const struct cst_store_entry *entry, uint32_t own);
-/* Bring home what may be by now. */
-void cst_store_settle_all(struct cst_store *store);
+
+/* ---- home.c ------------------------------------------------------------ */
+
+/* Its buffer, readers or pushes have changed. */
+void cst_home_update(struct cst_store *store, struct cst_store_entry *entry);
+/* A running job begins, ends to use main's memory. */
+void cst_home_enter(struct cst_store *store, struct cst_store_access *access);
+void cst_home_leave(struct cst_store *store, struct cst_store_access *access);
+/* Does nobody use these bytes of main's memory, but for the access itself? */
+bool cst_home_is_free(const struct cst_store *store,
+                      const struct cst_region *region,
+                      const struct cst_store_access *own);
+/* Bring home what may come by now. */
+void cst_home_settle(struct cst_store *store);
 
 /* ---- job.c ------------------------------------------------------------- */
 

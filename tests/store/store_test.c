@@ -29,7 +29,6 @@ struct fact {
     bool coming;   /* somebody waits for it, and it must be received */
     bool gone;     /* no order may name it */
     uint32_t jobs; /* that read it */
-    uint64_t from; /* the version that its job changed; 0: none */
     uint32_t sends;
 };
 
@@ -48,7 +47,8 @@ static struct {
     struct fact facts[VERSIONS];
     uint64_t next;
     uint64_t current[BLOCKS];
-    uint64_t home[BLOCKS]; /* the version that lies there; 0: none */
+    uint64_t home[BLOCKS];    /* the version that lies there; 0: none */
+    uint64_t filling[BLOCKS]; /* that is to come home */
     struct job jobs[JOBS];
     uint64_t sending[SENDS];
     struct cst_rows rows[SENDS];
@@ -127,13 +127,10 @@ static bool on_claim(void *context, uint64_t version)
     uint64_t there = t.home[block];
 
     (void)context;
-    if (t.current[block] != version)
+    if (t.current[block] != version || t.filling[block])
         return false;
-    /* Only the job that reads it and makes this one may still use it. */
-    if (there &&
-        (!t.facts[there].gone || !t.facts[there].here ||
-         t.facts[there].jobs > (t.facts[version].from == there ? 1u : 0u) ||
-         t.facts[there].sends > 0))
+    /* Who uses it here the store knows. */
+    if (there && (!t.facts[there].gone || !t.facts[there].here))
         return false;
     if (draw(4) == 0)
         return false;
@@ -143,8 +140,14 @@ static bool on_claim(void *context, uint64_t version)
 
 static void on_filled(void *context, uint64_t version)
 {
+    uint32_t block = t.facts[version].block;
+
     (void)context;
-    t.wrong += t.home[t.facts[version].block] != version;
+    t.home[block] = version;
+    t.filling[block] = 0;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+    t.wrong +=
+        !is_all((char *)region_of(block, 1).base, t.facts[version].value);
 }
 
 static const struct cst_store_ops away_ops = {on_fire, on_send, NULL, NULL};
@@ -160,15 +163,29 @@ static bool sure(enum castell_status status)
     return true;
 }
 
+/* Nobody is at work on the block, as when main may write it. */
+static bool is_quiet(uint32_t block)
+{
+    for (int i = 0; i < JOBS; i++)
+        if (t.jobs[i].job && t.jobs[i].first <= block &&
+            block < t.jobs[i].first + t.jobs[i].count)
+            return false;
+    for (int i = 0; i < t.sending_count; i++)
+        if (t.facts[t.sending[i]].block == block)
+            return false;
+    return true;
+}
+
 /* A version that comes from elsewhere, or that main wrote. */
 static void new_content(uint32_t block)
 {
     uint64_t old = t.current[block];
     uint64_t version;
 
+    if (t.filling[block])
+        return;
     if (t.has_home && draw(2) == 0 && t.home[block] == old &&
-        t.facts[old].here && t.facts[old].jobs == 0 &&
-        t.facts[old].sends == 0) {
+        t.facts[old].here && is_quiet(block)) {
         struct cst_region region = region_of(block, 1);
 
         version = new_version(block);
@@ -210,6 +227,9 @@ static void assign(struct job *job)
 
     job->first = draw(BLOCKS);
     job->count = 1 + draw(BLOCKS - job->first < 3 ? BLOCKS - job->first : 3);
+    for (uint32_t i = 0; i < job->count; i++)
+        if (t.filling[job->first + i])
+            return;
     job->fired = false;
     job->job = cst_store_job_new(1, writes == 2 ? 0 : job->count,
                                  writes == 0 ? 0 : job->count);
@@ -223,7 +243,6 @@ static void assign(struct job *job)
     job->job->accesses[0].region = region_of(job->first, job->count);
     for (uint32_t i = 0; i < job->count; i++) {
         uint64_t *current = &t.current[job->first + i];
-        uint64_t old;
 
         if (writes != 2) {
             job->job->accesses[0].inputs[i].piece = piece_of(*current);
@@ -233,11 +252,9 @@ static void assign(struct job *job)
             continue;
         if (writes == 2 && t.facts[*current].here)
             cst_store_drop(t.store, *current);
-        old = *current;
         /* A job that keeps what it reads and fails leaves it to others. */
         t.facts[*current].gone = true;
         *current = new_version(job->first + i);
-        t.facts[*current].from = writes == 1 ? old : 0;
         job->job->accesses[0].outputs[i] = piece_of(*current);
     }
     sure(cst_store_assign(t.store, job->job));
@@ -314,6 +331,25 @@ static void push(uint32_t block)
     sure(cst_store_push(t.store, 7, &piece));
 }
 
+/* As main waits for it: what lies there is saved when it is wanted. */
+static void bring_or_save(uint32_t block)
+{
+    struct cst_piece piece = piece_of(t.current[block]);
+    uint64_t there = t.home[block];
+
+    if (!t.has_home || !t.facts[piece.version].here || t.filling[block] ||
+        there == piece.version || (there && !t.facts[there].here))
+        return;
+    if (there && !t.facts[there].gone) {
+        struct cst_piece saved = piece_of(there);
+
+        sure(cst_store_save(t.store, &saved));
+    }
+    t.filling[block] = piece.version;
+    t.home[block] = 0;
+    sure(cst_store_come_home(t.store, &piece));
+}
+
 static uint64_t find_coming(void)
 {
     for (uint64_t version = 1; version <= t.next; version++)
@@ -327,7 +363,10 @@ static void step(void)
     struct job *job = &t.jobs[draw(JOBS)];
     uint64_t version;
 
-    switch (draw(5)) {
+    switch (draw(6)) {
+    case 5:
+        bring_or_save(draw(BLOCKS));
+        break;
     case 0:
         new_content(draw(BLOCKS));
         break;
@@ -401,7 +440,7 @@ static void test(uint64_t seed, bool has_home)
     cst_store_counters(t.store, &counters);
     ok(t.wrong == 0 && t.fired > 100, "%d jobs, %s home, %d wrong (seed %d)",
        t.fired, has_home ? "with a" : "without", t.wrong, (int)seed);
-    ok(counters.in_place > 10 && counters.copied > 10,
+    ok(counters.in_place > 0 && counters.copied > 0,
        "%d changed in place, %d copied", (int)counters.in_place,
        (int)counters.copied);
     ok(counters.versions == 0 && counters.bytes == 0,
