@@ -67,33 +67,38 @@ static void count_end(struct cst_engine *engine, const struct cst_task *task)
         add(&engine->cancelled);
 }
 
-/* A task whose children are done ends. Returns its parent if that ends too. */
+/*
+ * A task whose children are done ends. Returns its parent if that ends too.
+ * Who waited looks as soon as the task counts as ended, and that comes last.
+ */
 static struct cst_task *end_one(struct cst_engine *engine,
                                 struct cst_task *task)
 {
     struct cst_task *parent = task->parent;
-    uint64_t generation =
-        atomic_load_explicit(&task->generation, memory_order_relaxed);
+    struct cst_group *group = task->group;
+    uint64_t ended =
+        (atomic_load_explicit(&task->generation, memory_order_relaxed) |
+         CST_TASK_END_MASK) +
+        1 + end_of(task);
 
     leave_places(engine, task);
     if (task->flags & CST_TASK_DELETES)
         forget_deleted(engine, task);
-    if (task->group)
-        atomic_fetch_add_explicit(&task->group->finished, 1,
-                                  memory_order_release);
     if (__builtin_expect(engine->picture != NULL, 0) &&
         !(task->flags & CST_TASK_INTERNAL))
         cst_picture_end(engine->picture, task);
     count_end(engine, task);
     /* Signals and the like are no one's children; folds are. */
-    if (!(task->flags & CST_TASK_INTERNAL) || task->kind)
-        add(&parent->children_finished);
-    else
+    if ((task->flags & CST_TASK_INTERNAL) && !task->kind)
         parent = NULL;
-    atomic_store_explicit(&task->generation,
-                          (generation | CST_TASK_END_MASK) + 1 + end_of(task),
-                          memory_order_release);
-    cst_pool_free(engine, task);
+    cst_pool_free(engine, task); /* for others when the baton is let go */
+    cst_engine_publish_regions(engine);
+
+    if (group)
+        atomic_fetch_add_explicit(&group->finished, 1, memory_order_release);
+    if (parent)
+        add(&parent->children_finished);
+    atomic_store_explicit(&task->generation, ended, memory_order_release);
     if (!parent || parent->state != CST_TASK_RETURNED ||
         atomic_load_explicit(&parent->children_finished, memory_order_relaxed) <
             parent->children_submitted + parent->folds_submitted)

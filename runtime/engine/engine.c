@@ -236,9 +236,7 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
     }
     cst_engine_dispatch(engine, self);
     cst_pool_publish(engine);
-    atomic_store_explicit(&engine->regions,
-                          cst_data_regions_count(engine->data),
-                          memory_order_relaxed);
+    cst_engine_publish_regions(engine);
     if (atomic_load_explicit(&engine->asleep, memory_order_relaxed) > 0)
         wake_overslept(engine);
 }

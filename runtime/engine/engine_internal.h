@@ -79,7 +79,7 @@ struct cst_engine {
     _Atomic(uint64_t) finished;
     _Atomic(uint64_t) failed;
     _Atomic(uint64_t) cancelled;
-    _Atomic(uint64_t) regions; /* known, when news was last read */
+    _Atomic(uint64_t) regions; /* known, for who may not ask data */
     struct cst_port internal;  /* the engine's own cache of task memory, and
                                  count of the root's folds */
     struct cst_kind fold_kind;
@@ -155,6 +155,13 @@ static inline void cst_engine_event(struct cst_engine *engine,
     if (__builtin_expect(engine->trace != NULL, 0) &&
         !(task->flags & CST_TASK_INTERNAL))
         cst_trace_write(engine->trace, event, task->id, task->kind->id, 0);
+}
+
+static inline void cst_engine_publish_regions(struct cst_engine *engine)
+{
+    atomic_store_explicit(&engine->regions,
+                          cst_data_regions_count(engine->data),
+                          memory_order_relaxed);
 }
 
 static inline uint64_t cst_task_domain(const struct cst_task *task)

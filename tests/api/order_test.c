@@ -229,6 +229,8 @@ static void test_in_delete(void)
     ok(after.regions == before.regions,
        "what it deleted is forgotten: %llu regions before, %llu after",
        (unsigned long long)before.regions, (unsigned long long)after.regions);
+    ok(after.task_memory == 0, "and no task takes memory: %llu bytes",
+       (unsigned long long)after.task_memory);
     stop();
 }
 
