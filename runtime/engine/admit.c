@@ -49,20 +49,31 @@ static bool is_block(struct cst_engine *engine, uint32_t first, uint32_t count)
     return true;
 }
 
+/* Is a thread to lead that is no executor? */
+static bool leads_from_outside(struct cst_engine *engine,
+                               const struct cst_task *task)
+{
+    return (task->flags & CST_TASK_LENDS) &&
+           task->extra->claim.leader >= engine->limits->cores;
+}
+
 /* A run of desks, aligned to its length where that divides the node. */
 static bool find_block(struct cst_engine *engine, struct cst_task *task)
 {
     struct cst_claim *claim = &task->extra->claim;
     uint32_t executors = engine->limits->cores;
     uint32_t count = task->extra->constraint.cores;
+    bool outside = leads_from_outside(engine, task);
 
-    if (task->flags & CST_TASK_LENDS) /* its thread has said which */
+    if ((task->flags & CST_TASK_LENDS) &&
+        !outside) /* its thread has said which */
         return is_block(engine, claim->first, count);
     for (uint32_t first = 0; first + count <= executors; first += count)
         if (is_block(engine, first, count)) {
             claim->first = first;
             /* Not the first desk of all: its thread may be away. */
-            claim->leader = first == 0 ? 1 : first;
+            if (!outside)
+                claim->leader = first == 0 ? 1 : first;
             return true;
         }
     return false;
@@ -114,6 +125,7 @@ static bool admit_one(struct cst_engine *engine, struct cst_task *task)
 {
     const struct castell_constraint *needs = &task->extra->constraint;
     bool gathers = (task->flags & CST_TASK_GATHERS) != 0;
+    bool outside = leads_from_outside(engine, task);
 
     if (!has_resources(engine, needs) || !has_cores(engine, task))
         return false;
@@ -137,6 +149,8 @@ static bool admit_one(struct cst_engine *engine, struct cst_task *task)
     }
     if (gathers)
         claim(engine, task);
+    if (gathers && outside) /* its thread is in no desk of the block */
+        atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
     return true;
 }
 

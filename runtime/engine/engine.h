@@ -49,7 +49,7 @@ struct cst_leaf {
 struct cst_claim {
     uint32_t first;
     uint32_t count;
-    uint32_t leader; /* desk */
+    uint32_t leader; /* desk; of the block, or of no executor */
     struct cst_task *task;
     _Atomic(uint32_t) arrived;
 };

@@ -87,7 +87,7 @@ void cst_claim_end(struct cst_self *self, struct cst_claim *claim)
         if (atomic_fetch_and(&desk->serves, ~(uint32_t)CST_CLAIMED) ==
             CST_CLAIMED)
             cst_seat_offer(self->worker);
-        else if (desk != &self->seat->desk)
+        else if (!self->seat || desk != &self->seat->desk)
             cst_desk_ring(desk);
     }
 }
@@ -96,6 +96,17 @@ static void use_cores(struct cst_self *self, uint32_t first, uint32_t count)
 {
     cst_topo_bind(self->worker->topo, first, count);
     cst_threads_use(count, true);
+}
+
+/* Back to the one core of its seat; to any, where it has none. */
+static void use_own_core(struct cst_self *self)
+{
+    if (self->seat) {
+        use_cores(self, self->seat->desk.index, 1);
+    } else {
+        cst_threads_use(1, true);
+        cst_topo_unbind(self->worker->topo);
+    }
 }
 
 void cst_claim_attend(struct cst_self *self, struct cst_claim *claim)
@@ -119,8 +130,7 @@ bool cst_worker_lend(struct cst_self *self)
     if (!task || !(task->flags & CST_TASK_ADMITTED))
         return false;
     if (task->flags & CST_TASK_GATHERS) {
-        CST_ASSERT(self->seat);
-        use_cores(self, self->seat->desk.index, 1);
+        use_own_core(self);
         cst_claim_end(self, &task->extra->claim);
     }
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_LENDS, task);
@@ -166,16 +176,31 @@ void cst_worker_regain(struct cst_self *self, struct cst_task *task)
         else
             cst_serve_sleep(self, &wait, false);
     }
+    if ((task->flags & CST_TASK_GATHERS) && !self->seat) {
+        struct cst_claim *claim = &task->extra->claim;
+
+        wait_for_all(&self->port->desk, claim);
+        use_cores(self, claim->first, claim->count);
+    }
 }
 
-/* The block of desks that this thread's own is to be in, as its leader. */
+/*
+ * The block of desks that this thread's own is to be in, as its leader. A
+ * thread of the program without a seat leads any block from outside: the seat
+ * for such threads may be taken by one that waits for this very task.
+ */
 static void choose_block(struct cst_self *self, struct cst_task *task)
 {
     struct cst_claim *claim = &task->extra->claim;
     uint32_t executors = self->worker->executors;
     uint32_t count = task->extra->constraint.cores;
-    uint32_t index = self->seat->desk.index;
+    uint32_t index;
 
+    if (!self->seat) {
+        claim->leader = self->port->desk.index;
+        return;
+    }
+    index = self->seat->desk.index;
     claim->leader = index;
     claim->first = index / count * count;
     if (claim->first + count > executors)
@@ -185,25 +210,17 @@ static void choose_block(struct cst_self *self, struct cst_task *task)
 void cst_worker_run_inline(struct cst_self *self, struct cst_task *task)
 {
     struct cst_task *outer = self->task;
-    struct cst_wait never = {&self->worker->stop, UINT64_MAX};
     bool needs = (task->flags & CST_TASK_CONSTRAINED) != 0;
     bool gathers = (task->flags & CST_TASK_GATHERS) != 0;
-    bool sits = gathers && !self->seat;
     bool lent = needs && cst_worker_lend(self);
 
-    if (sits)
-        (void)cst_seat_take(self, &never);
     if (gathers)
         choose_block(self, task);
     if (needs)
         cst_worker_regain(self, task);
     cst_worker_run(self, task);
     if (gathers)
-        use_cores(self, self->seat->desk.index, 1);
-    if (sits) {
-        cst_seat_leave(self);
-        cst_topo_unbind(self->worker->topo);
-    }
+        use_own_core(self);
     if (lent)
         cst_worker_regain(self, outer);
 }

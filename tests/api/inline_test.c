@@ -119,10 +119,95 @@ static void test_final(void)
     stop();
 }
 
+/* ---- of several cores, beside a thread that waits for it ------------------ */
+
+/* The first may run before the thread waits for the group itself. */
+enum { NOTES = 8 };
+
+static struct gate held;
+static struct gate noted;
+static uint32_t wide_cores;
+
+static int pass_body(void *const *buffers, const void *argument)
+{
+    struct gate *gate;
+
+    (void)buffers;
+    memcpy(&gate, argument, sizeof(gate));
+    gate_pass(gate);
+    return 0;
+}
+
+static int wide_body(void *const *buffers, const void *argument)
+{
+    (void)buffers;
+    (void)argument;
+    wide_cores = castell_task_cores();
+    return 0;
+}
+
+static struct castell_kind pass_kind = {.name = "pass", .body = pass_body};
+static struct castell_kind wide_kind = {
+    .name = "wide", .body = wide_body, .constraint = {.cores = 2}};
+
+static void *wait_for_group(void *argument)
+{
+    GO(castell_group_wait("waited"));
+    return argument;
+}
+
+static void pass_through(struct gate *gate)
+{
+    (void)submit(&pass_kind, &gate, sizeof(gate), NULL, 0);
+}
+
+/* One executor is held, so that it is the waiting thread that runs the next
+   task; from then on it waits where threads of the program do. */
+static int outer_body(void *const *buffers, const void *argument)
+{
+    pthread_t *waiting;
+
+    (void)buffers;
+    memcpy(&waiting, argument, sizeof(waiting));
+    pass_through(&held);
+    gate_await(&held, 1);
+    NEED(pthread_create(waiting, NULL, wait_for_group, NULL) == 0, "no thread");
+    gate_open(&noted);
+    for (unsigned i = 1; i <= NOTES; i++) {
+        pass_through(&noted);
+        gate_await(&noted, i);
+    }
+    gate_open(&held);
+    call_now(&wide_kind, NULL, 0);
+    return 0;
+}
+
+static struct castell_kind outer_kind = {.name = "outer", .body = outer_body};
+
+static void test_wide_beside_waiter(void)
+{
+    pthread_t waiting;
+    pthread_t *where = &waiting;
+    struct castell_submission outer = {.kind = &outer_kind,
+                                       .argument = &where,
+                                       .argument_size = sizeof(where),
+                                       .undeferred = true};
+
+    start(2);
+    GO(castell_group_begin("waited"));
+    GO(castell_task_submit(&outer, NULL));
+    GO(castell_group_end());
+    (void)pthread_join(waiting, NULL);
+    ok(wide_cores == 2, "an undeferred task of two cores has them, though a "
+                        "thread waits for it in the program's seat");
+    stop();
+}
+
 int main(void)
 {
     for (uint32_t cores = 1; cores <= 7; cores += 3)
         test_undeferred(cores);
     test_final();
+    test_wide_beside_waiter();
     return tap_done();
 }
