@@ -375,7 +375,11 @@ CASTELL_MUST_CHECK CASTELL_API enum castell_status castell_barrier(void);
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_wait_on(const struct castell_access *regions, size_t regions_count);
 
-/* Wait for one task. Fails with CASTELL_ERR_CANCELLED when it was cancelled. */
+/*
+ * Wait for one task. Fails with CASTELL_ERR_CANCELLED when it was cancelled, and
+ * with CASTELL_ERR_TASK_FAILED when it failed and that is not ignored; but when
+ * later tasks have been submitted it may be known only that it is done.
+ */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_task_wait(struct castell_task task);
 
@@ -383,7 +387,9 @@ castell_task_wait(struct castell_task task);
  * Say that the content of these regions will not be read again, in the order
  * of submission: copies elsewhere are dropped, and the runtime forgets them.
  * Returns at once; the memory itself is the caller's and may be freed after a
- * wait. Fails with CASTELL_ERR_INVALID for a region that no task has named.
+ * wait. Fails with CASTELL_ERR_INVALID for a region that none of the caller's
+ * tasks has named, or none since it was deleted, as far as is remembered: of
+ * many regions the runtime forgets idle ones, and then accepts any.
  */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_delete(const struct castell_access *regions, size_t regions_count);

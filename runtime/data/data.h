@@ -90,7 +90,8 @@ cst_data_resolve(struct cst_data *data, uint64_t domain,
 /*
  * The content of the region is not wanted any more: forget the fragments in it,
  * poison included; those in use as soon as they are idle and some call finds
- * them so. Returns false only if no byte of it was ever named.
+ * them so. Returns false only if no byte of it was named since it was last
+ * forgotten so; once something was forgotten unasked, never.
  */
 bool cst_data_forget(struct cst_data *data, uint64_t domain,
                      const struct cst_region *region);

@@ -240,6 +240,8 @@ static void carry_out(struct cst_data *data, struct cst_data_domain *domain)
         struct cst_hold *follower = cut->followers;
 
         cst_data_node_unlink(data, cut->node);
+        if (inside == cut->inside_end && outside == cut->outside_end)
+            data->sweep.happened = true; /* what is outside is forgotten */
         for (; inside < cut->inside_end; inside++)
             create_piece(data, cut->node, &plan->inside.list[inside],
                          follower ? follower++ : NULL);

@@ -194,6 +194,21 @@ static void test_in_use(void)
     cst_data_destroy(data);
 }
 
+/* A caller cannot know what was forgotten unasked, so nothing is refused. */
+static void test_forgotten_unasked(void)
+{
+    struct cst_data *data = new_data();
+    struct cst_region rows = grid(BASE, 4, 4, 16);
+    struct cst_region others = grid(BASE, 4, 2, 32);
+    struct cst_region second = grid(BASE + 16, 4, 1, 0);
+
+    ok(!cst_data_forget(data, 0, &second), "what is not known is refused");
+    (void)count_of(data, 0, rows);
+    ok(count_of(data, 0, others) == 1, "rows at another distance drive out");
+    ok(cst_data_forget(data, 0, &second), "what may yet be forgotten");
+    cst_data_destroy(data);
+}
+
 static bool random_step(struct cst_data *data, uint64_t *state,
                         struct use *uses)
 {
@@ -248,6 +263,7 @@ int main(void)
     test_known_regions();
     test_overlaps();
     test_in_use();
+    test_forgotten_unasked();
     for (uint64_t seed = 1; seed <= 12; seed++)
         test_random(seed, 4000);
     return tap_done();
