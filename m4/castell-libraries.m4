@@ -5,6 +5,13 @@ AC_DEFUN([CASTELL_HWLOC], [
     [AC_MSG_ERROR([hwloc 2 is needed: apt-get install libhwloc-dev])])
 ])
 
+# CASTELL_SODIUM: who joins a run shows that it knows its secret; needed.
+AC_DEFUN([CASTELL_SODIUM], [
+  PKG_CHECK_MODULES([SODIUM], [libsodium >= 1.0.12],
+    [castell_sodium=`$PKG_CONFIG --modversion libsodium`],
+    [AC_MSG_ERROR([libsodium is needed: apt-get install libsodium-dev])])
+])
+
 # CASTELL_LIBCLANG: castellcc reads C with it; needed.
 AC_DEFUN([CASTELL_LIBCLANG], [
   AC_ARG_VAR([LLVM_CONFIG], [llvm-config of the libclang to use])

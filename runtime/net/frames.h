@@ -1,0 +1,164 @@
+/*
+ * frames.h - what processes say to each other, in bytes.
+ *
+ * Layer: net, private to it. Pure.
+ *
+ * On a TCP connection everything is a segment: its type (1 byte), 3 bytes of
+ * zero, its length (4 bytes), and as many bytes. Every decoder here is total:
+ * any bytes give a struct that keeps to its limits, or false.
+ */
+#ifndef CST_NET_FRAMES_H
+#define CST_NET_FRAMES_H
+
+#include "net/net.h"
+#include "wire/wire.h"
+
+enum {
+    CST_NET_VERSION = 1,
+    CST_NONCE_SIZE = 32,
+    CST_PROOF_SIZE = 32,
+    CST_SEGMENT_PREFIX = 8,
+    CST_STRANGER_MAX = 512,      /* bytes of a segment before the proof */
+    CST_CONTROL_MAX = 128 << 10, /* on a control connection */
+    CST_SEGMENT_MAX = 1 << 20,   /* on any */
+    CST_ADDRESSES_MAX = 8,
+    CST_ADDRESS_MAX = 48, /* bytes of a numeric address with its end */
+};
+#define CST_NET_MAGIC 0x4C545343u /* "CSTL" */
+
+enum cst_segment {
+    /* The handshake. The first one is the same in every version. */
+    CST_SEGMENT_HELLO = 1,
+    CST_SEGMENT_CHALLENGE,
+    CST_SEGMENT_PROOF,
+    CST_SEGMENT_REFUSED,
+
+    /* Control links. */
+    CST_SEGMENT_JOIN, /* to the master */
+    CST_SEGMENT_LEAVE,
+    CST_SEGMENT_CUT,
+    CST_SEGMENT_WELCOME, /* from the master */
+    CST_SEGMENT_PEER,
+    CST_SEGMENT_GONE,
+    CST_SEGMENT_GO,
+    CST_SEGMENT_BEAT, /* both ways */
+    CST_SEGMENT_CALL,
+
+    /* Data links. */
+    CST_SEGMENT_LINK,
+    CST_SEGMENT_STREAM,
+    CST_SEGMENT_BULK,
+    CST_SEGMENT_DATA,
+    CST_SEGMENT_ACK,
+    CST_SEGMENT_PROBE,
+    CST_SEGMENT_SLEEP,
+    CST_SEGMENT_RING,
+    CST_SEGMENT_CLOSED,
+};
+
+/* What a connection is for. */
+enum cst_link_kind {
+    CST_LINK_CONTROL = 1,
+    CST_LINK_DATA,
+};
+
+/* Where the data links of a process lead to. */
+struct cst_where {
+    uint64_t host;  /* the same number: the same machine and network */
+    uint64_t world; /* of MPI; 0 is none */
+    uint32_t rank;
+    uint16_t port;
+    uint32_t addresses_count;
+    char addresses[CST_ADDRESSES_MAX][CST_ADDRESS_MAX];
+};
+
+struct cst_shake_hello {
+    uint16_t version;
+    uint8_t kind; /* enum cst_link_kind */
+    uint32_t from;
+    uint32_t to;
+    uint8_t nonce[CST_NONCE_SIZE];
+};
+
+/* JOIN (number 0) and PEER. */
+struct cst_peer_text {
+    uint32_t number;
+    struct cst_where where;
+    const uint8_t *hello; /* in the bytes decoded */
+    size_t hello_size;
+};
+
+struct cst_welcome {
+    uint32_t number;
+    uint64_t heartbeat_ns;
+    uint64_t dead_ns;
+};
+
+/* GONE; GO, with an enum cst_net_over as `how` and no number; CUT, CALL and
+   REFUSED, which use a part. */
+struct cst_news_of {
+    uint32_t number;
+    uint8_t how;
+    char why[CST_NET_WHY_MAX];
+};
+
+/* LINK, ACK, CLOSED: how far the sender has got what the other one sent. */
+struct cst_marks {
+    uint64_t stream; /* bytes */
+    uint64_t bulk;   /* messages with payload */
+    bool mpi;        /* LINK: may this pair use it? */
+};
+
+struct cst_bulk_head {
+    uint64_t number;
+    uint64_t payload_size;
+    const uint8_t *header; /* in the bytes decoded */
+    size_t header_size;
+};
+
+/* Begin and end a segment; what is between is put with wire.h. */
+size_t cst_segment_begin(struct cst_writer *writer, enum cst_segment type);
+void cst_segment_end(struct cst_writer *writer, size_t begin);
+
+/* A whole segment with nothing in it. */
+void cst_segment_empty(struct cst_writer *writer, enum cst_segment type);
+
+/*
+ * Is there a segment at the beginning of these bytes? Returns 1 and its body, 0
+ * when more bytes are needed, and -1 when it can be none, or is longer than
+ * `max`.
+ */
+int cst_segment_find(const uint8_t *bytes, size_t size, uint32_t max,
+                     uint8_t *ret_type, uint32_t *ret_size);
+
+void cst_put_where(struct cst_writer *writer, const struct cst_where *where);
+void cst_put_shake_hello(struct cst_writer *writer,
+                         const struct cst_shake_hello *hello);
+void cst_put_peer(struct cst_writer *writer, enum cst_segment type,
+                  const struct cst_peer_text *peer);
+void cst_put_welcome(struct cst_writer *writer,
+                     const struct cst_welcome *welcome);
+void cst_put_news(struct cst_writer *writer, enum cst_segment type,
+                  uint32_t number, uint8_t how, const char *why);
+void cst_put_marks(struct cst_writer *writer, enum cst_segment type,
+                   const struct cst_marks *marks);
+
+bool cst_get_shake_hello(const uint8_t *bytes, size_t size,
+                         struct cst_shake_hello *ret_hello);
+bool cst_get_peer(const uint8_t *bytes, size_t size,
+                  struct cst_peer_text *ret_peer);
+bool cst_get_welcome(const uint8_t *bytes, size_t size,
+                     struct cst_welcome *ret_welcome);
+bool cst_get_news(const uint8_t *bytes, size_t size,
+                  struct cst_news_of *ret_news);
+bool cst_get_marks(const uint8_t *bytes, size_t size,
+                   struct cst_marks *ret_marks);
+bool cst_get_bulk_head(const uint8_t *bytes, size_t size,
+                       struct cst_bulk_head *ret_head);
+
+/* The file `master`, which people may read too. `capacity` of 1 KiB does. */
+void cst_print_where(const struct cst_where *where, char *text,
+                     size_t capacity);
+bool cst_parse_where(const char *text, struct cst_where *ret_where);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * traffic_test.c - thousands of messages of random sizes and shapes between
+ * three processes, all to all at once, arrive whole, once and in order; also
+ * while their connections are being cut.
+ */
+#include "base/memory.h"
+#include "harness/tap.h"
+#include "net/mesh.h"
+#include "net/side.h"
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    SIDES = 3,
+    MESSAGES = 3000, /* to each */
+    PAYLOAD_EVERY = 4,
+    ROWS_MAX = 40,
+    ROW_MAX = 9000,
+    BIG = 3 << 20,
+};
+
+struct payload {
+    struct cst_rows rows;
+    uint8_t *memory;
+};
+
+struct traffic {
+    struct side side;
+    uint64_t random;
+    uint32_t sent[SIDES];
+    uint32_t due_small[SIDES]; /* the number that must come next */
+    uint32_t due_bulk[SIDES];
+    uint32_t arrived; /* messages */
+    uint32_t wrong;
+    uint32_t returned; /* payloads that were sent */
+    uint32_t payloads;
+    bool cuts; /* break connections now and then */
+    uint32_t cut_count;
+};
+
+static uint64_t draw(struct traffic *traffic, uint64_t limit)
+{
+    traffic->random =
+        traffic->random * 6364136223846793005u + 1442695040888963407u;
+    return (traffic->random >> 33) % limit;
+}
+
+/* What the byte at that offset of that payload must be. */
+static uint8_t pattern(uint32_t seed, size_t offset)
+{
+    uint64_t value = (offset >> 3) * 0x9E3779B97F4A7C15u + seed;
+
+    value ^= value >> 29;
+    return (uint8_t)(value >> (offset & 7) * 8);
+}
+
+static bool check_rows(const struct cst_rows *rows, uint32_t seed, bool fill)
+{
+    size_t offset = 0;
+
+    for (size_t row = 0; row < (rows->rows ? rows->rows : 1); row++) {
+        uint8_t *bytes = (uint8_t *)rows->base + row * rows->pitch;
+
+        for (size_t i = 0; i < rows->size; i++, offset++) {
+            if (fill)
+                bytes[i] = pattern(seed, offset);
+            else if (bytes[i] != pattern(seed, offset))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Memory for rows of that many bytes in all; the bytes between them are 0xA5. */
+static struct payload *payload_create(struct traffic *traffic, size_t size)
+{
+    struct payload *payload = malloc(sizeof(*payload));
+    size_t count = 1 + draw(traffic, ROWS_MAX);
+
+    if (!payload)
+        tap_bail("no memory");
+    while (size % count)
+        count--;
+    payload->rows.rows = count;
+    payload->rows.size = size / count;
+    payload->rows.pitch = size / count + draw(traffic, 30);
+    payload->memory = malloc(payload->rows.pitch * count);
+    if (!payload->memory)
+        tap_bail("no memory");
+    memset(payload->memory, 0xA5, payload->rows.pitch * count);
+    payload->rows.base = payload->memory;
+    return payload;
+}
+
+static bool payload_is_clean(const struct payload *payload)
+{
+    const struct cst_rows *rows = &payload->rows;
+
+    for (size_t row = 0; row + 1 < rows->rows; row++)
+        for (size_t i = rows->size; i < rows->pitch; i++)
+            if (payload->memory[row * rows->pitch + i] != 0xA5)
+                return false;
+    return true;
+}
+
+static void payload_free(struct payload *payload)
+{
+    free(payload->memory);
+    free(payload);
+}
+
+static void send_one(struct traffic *traffic, uint32_t to)
+{
+    uint32_t number = traffic->sent[to]++;
+    uint32_t seed = number * 7 + traffic->side.net->self * 1000003;
+    struct cst_writer header = {0};
+    struct cst_net_payload out;
+    struct payload *payload = NULL;
+    size_t filler =
+        draw(traffic, 10) ? draw(traffic, 200) : draw(traffic, 60000);
+    size_t size = 0;
+
+    if (number % PAYLOAD_EVERY == 0) {
+        size = 1 + draw(traffic, ROW_MAX) * (1 + draw(traffic, ROWS_MAX));
+        if (draw(traffic, 50) == 0)
+            size = BIG + draw(traffic, BIG);
+        payload = payload_create(traffic, size);
+        check_rows(&payload->rows, seed, true);
+        out.from = payload->rows;
+        out.cookie = payload;
+        traffic->payloads++;
+    }
+    cst_put_u32(&header, number);
+    cst_put_u32(&header, seed);
+    cst_put_u64(&header, size);
+    while (header.size < 16 + filler)
+        cst_put_u8(&header, pattern(seed + 1, header.size));
+    if (cst_net_send(traffic->side.net, to, header.bytes, header.size,
+                     payload ? &out : NULL))
+        tap_bail(castell_error_text());
+    cst_writer_release(&header);
+}
+
+static bool on_payload_into(void *owner, uint32_t peer, const void *header,
+                            size_t header_size, size_t payload_size,
+                            struct cst_rows *ret_into)
+{
+    struct traffic *traffic = ((struct side *)owner)->user;
+    struct cst_reader reader;
+    struct payload *payload;
+    uint32_t number;
+
+    cst_reader_init(&reader, header, header_size);
+    number = cst_get_u32(&reader);
+    (void)cst_get_u32(&reader);
+    traffic->wrong += cst_get_u64(&reader) != payload_size;
+    if (number % 37 == 0)
+        return false; /* not wanted */
+    payload = payload_create(traffic, payload_size);
+    *ret_into = payload->rows;
+    free(payload); /* the memory itself is found again as the base */
+    return true;
+}
+
+static void on_message(void *owner, uint32_t peer, const void *bytes,
+                       size_t size, const struct cst_rows *into)
+{
+    struct traffic *traffic = ((struct side *)owner)->user;
+    struct cst_reader reader;
+    uint32_t number;
+    uint32_t seed;
+    uint64_t payload_size;
+
+    cst_reader_init(&reader, bytes, size);
+    number = cst_get_u32(&reader);
+    seed = cst_get_u32(&reader);
+    payload_size = cst_get_u64(&reader);
+    if (payload_size) {
+        traffic->wrong += number != traffic->due_bulk[peer];
+        traffic->due_bulk[peer] = number + PAYLOAD_EVERY;
+        traffic->wrong += (into == NULL) != (number % 37 == 0);
+    } else {
+        traffic->wrong += number != traffic->due_small[peer];
+        traffic->due_small[peer] =
+            number + 1 + ((number + 1) % PAYLOAD_EVERY == 0);
+    }
+    for (size_t i = 16; i < size; i++)
+        if (((const uint8_t *)bytes)[i] != pattern(seed + 1, i)) {
+            traffic->wrong++;
+            break;
+        }
+    if (into) {
+        struct payload payload = {*into, into->base};
+
+        traffic->wrong += !check_rows(into, seed, false);
+        traffic->wrong += !payload_is_clean(&payload);
+        free(into->base);
+    }
+    traffic->arrived++;
+}
+
+static void on_sent(void *owner, uint32_t peer, void *cookie, bool arrived)
+{
+    struct traffic *traffic = ((struct side *)owner)->user;
+
+    traffic->wrong += !arrived;
+    traffic->returned++;
+    payload_free(cookie);
+}
+
+/* Break the data connection to somebody, in the middle of whatever it does. */
+static void cut_one(struct traffic *traffic)
+{
+    struct cst_mesh *mesh = (struct cst_mesh *)traffic->side.net;
+    struct cst_peer *peer = cst_mesh_peer(mesh, (uint32_t)draw(traffic, SIDES));
+
+    if (!peer || !peer->link || !peer->link->conn)
+        return;
+    (void)shutdown(peer->link->conn->fd, SHUT_RDWR);
+    traffic->cut_count++;
+}
+
+/* Send and receive all; the same in each process. */
+static void run_traffic(struct traffic *traffic)
+{
+    uint32_t self = cst_net_self(traffic->side.net);
+    uint32_t left = (SIDES - 1) * MESSAGES;
+
+    traffic->random = 77 + self;
+    for (uint32_t i = 0; i < SIDES; i++)
+        traffic->due_small[i] = 1;
+    while (left > 0 || traffic->arrived < (SIDES - 1) * MESSAGES ||
+           traffic->returned < traffic->payloads) {
+        for (int i = 0; i < 5 && left > 0; i++) {
+            uint32_t to = (uint32_t)draw(traffic, SIDES);
+
+            if (to == self || traffic->sent[to] == MESSAGES ||
+                traffic->payloads - traffic->returned > 100)
+                continue;
+            send_one(traffic, to);
+            left--;
+        }
+        if (traffic->cuts && draw(traffic, 400) == 0 && traffic->cut_count < 30)
+            cut_one(traffic);
+        if (cst_net_poll(traffic->side.net) == 0 && left == 0)
+            side_step(&traffic->side);
+        if (traffic->side.is_over ||
+            (traffic->side.gone && traffic->side.last_end != CST_NET_LEFT))
+            tap_bail(traffic->side.last_why);
+    }
+}
+
+static void traffic_init(struct traffic *traffic, bool cuts)
+{
+    memset(traffic, 0, sizeof(*traffic));
+    side_init(&traffic->side);
+    traffic->side.user = traffic;
+    traffic->side.owner.message = on_message;
+    traffic->side.owner.payload_into = on_payload_into;
+    traffic->side.owner.sent = on_sent;
+    traffic->cuts = cuts;
+}
+
+static int be_worker(const char *directory, void *argument)
+{
+    static struct traffic traffic;
+    struct cst_net_options options = side_options(directory);
+
+    traffic_init(&traffic, *(bool *)argument);
+    if (cst_net_join(&options, &traffic.side.owner, &traffic.side.net))
+        return 1;
+    if (!side_until(&traffic.side, &traffic.side.there, SIDES - 1, 20000))
+        return 2;
+    run_traffic(&traffic);
+    cst_net_leave(traffic.side.net);
+    while (!traffic.side.is_over)
+        side_step(&traffic.side);
+    cst_net_close(traffic.side.net);
+    if (traffic.side.over != CST_NET_OVER_LEFT)
+        return 3;
+    return traffic.wrong || traffic.side.errors ? 4 : 0;
+}
+
+static void test_traffic(bool cuts)
+{
+    static struct traffic traffic;
+    char *directory = side_directory();
+    struct cst_net_options options = side_options(directory);
+    const char *when = cuts ? "while connections break" : "in peace";
+    struct cst_net_counts counts;
+    pid_t pids[SIDES];
+
+    traffic_init(&traffic, cuts);
+    if (cst_net_open(&options, &traffic.side.owner, &traffic.side.net))
+        tap_bail(castell_error_text());
+    for (int i = 1; i < SIDES; i++)
+        pids[i] = side_fork(be_worker, directory, &cuts);
+    must(side_until(&traffic.side, &traffic.side.there, SIDES - 1, 20000),
+         "all are there, %s", when);
+    run_traffic(&traffic);
+    ok(traffic.wrong == 0, "all messages are right and in order, %s", when);
+    must(cst_net_counts(traffic.side.net, 1, &counts), "there are counts");
+    ok(counts.messages_sent == MESSAGES &&
+           counts.messages_received == MESSAGES && counts.unacknowledged < 3000,
+       "they were counted: %llu bytes sent by %s",
+       (unsigned long long)counts.bytes_sent, counts.carrier);
+    for (int i = 1; i < SIDES; i++)
+        ok(side_reap(&traffic.side, pids[i], 20000) == 0,
+           "process %d has the same to say, %s", i, when);
+    ok(traffic.side.gone == 2 && traffic.side.last_end == CST_NET_LEFT,
+       "they left orderly");
+    ok(!cuts || traffic.cut_count > 3, "%u connections were cut",
+       traffic.cut_count);
+    cst_net_close(traffic.side.net);
+    side_remove(directory);
+}
+
+int main(void)
+{
+    test_traffic(false);
+    test_traffic(true);
+    return tap_done();
+}
