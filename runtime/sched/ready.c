@@ -9,6 +9,7 @@ enum { HEAP_FIRST = 256 };
 void cst_ready_init(struct cst_ready *ready)
 {
     memset(ready, 0, sizeof(*ready));
+    ready->order = ready->order_again = UINT64_MAX / 2;
 }
 
 void cst_ready_release(struct cst_ready *ready)
@@ -69,8 +70,8 @@ void cst_ready_add_again(struct cst_ready *ready, struct cst_task *task,
         cst_ready_add_first(ready, task);
         return;
     }
-    add_entry(ready,
-              (struct cst_ready_entry){deadline_ns, task->priority, 0, task});
+    add_entry(ready, (struct cst_ready_entry){deadline_ns, task->priority,
+                                              --ready->order_again, task});
 }
 
 void cst_ready_take_flagged(struct cst_ready *ready, uint16_t flag,

@@ -28,7 +28,8 @@ struct cst_ready {
     struct cst_ready_entry *heap;
     size_t heap_count;
     size_t heap_max;
-    uint64_t order;
+    uint64_t order;       /* of the youngest */
+    uint64_t order_again; /* of the oldest that was added again */
 };
 
 void cst_ready_init(struct cst_ready *ready);
