@@ -81,6 +81,10 @@ void cst_conn_close(struct cst_mesh *mesh, struct cst_conn *conn)
         conn->previous->next = conn->next;
     else
         mesh->conns = conn->next;
+    /* A forked child may hold the socket too: closing alone would neither end the
+       connection nor take it out of epoll. */
+    (void)epoll_ctl(mesh->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+    (void)shutdown(conn->fd, SHUT_RDWR);
     close(conn->fd);
     conn->what = CST_CONN_CLOSED;
     conn->previous = NULL;
