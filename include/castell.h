@@ -257,9 +257,9 @@ enum castell_kind_flags {
 };
 
 /*
- * A kind of task. Kinds are the same when their names are: each file that sees
- * an annotated declaration has its own struct. Give it static storage: kept
- * until castell_stop(). What is not named below must be 0.
+ * A kind of task. Kinds of one name are one: each file that sees an annotated
+ * declaration has its own struct. Give it static storage: kept until
+ * castell_stop(). What is not named below must be 0.
  */
 struct castell_kind {
     const char *name;   /* unique in the program: the function's name */
@@ -273,8 +273,20 @@ struct castell_kind {
                          copied first, to be put back for the next attempt */
     uint64_t timeout_ns; /* 0: none. A kind with a timeout is isolated */
     uint32_t flags;      /* of enum castell_kind_flags */
-    void *known;         /* the runtime's own; start with NULL */
+    const struct castell_reduction *const *reductions; /* NULL-terminated; those
+                         that its accesses may name; needed on several nodes;
+                         kept */
+    void *known; /* the runtime's own; start with NULL */
 };
+
+/*
+ * Make a kind known before it is used: on several nodes each kind must be, on
+ * every node, before castell_start(); castellcc does it from constructors. Once
+ * is enough. kind is kept, and must not change any more. Fails with
+ * CASTELL_ERR_INVALID (no name, or another's has the same hash) or NO_MEMORY.
+ */
+CASTELL_MUST_CHECK CASTELL_API enum castell_status
+castell_kind_declare(struct castell_kind *kind);
 
 /* One more body for a kind; the runtime measures which one is best. */
 struct castell_implementation {
@@ -285,10 +297,9 @@ struct castell_implementation {
 };
 
 /*
- * Register one more implementation of the kind of that name. May be called
- * before castell_start() and before the kind is known, as from a constructor.
- * implementation is kept. Fails with CASTELL_ERR_NO_MEMORY, or with
- * CASTELL_ERR_INVALID when the body is NULL or the device is not in this build.
+ * Register one more implementation of the kind of that name, also before
+ * castell_start(), as from a constructor. It is kept. Fails with
+ * CASTELL_ERR_INVALID (no body, no such device in this build) or NO_MEMORY.
  */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_kind_implement(const char *kind_name,

@@ -237,6 +237,12 @@ CASTELL_API void castell_sequential_copy(const struct castell_access *access,
 
 /* ---- Tasks ---------------------------------------------------------- */
 
+CASTELL_API enum castell_status castell_kind_declare(struct castell_kind *kind)
+{
+    (void)kind;
+    return CASTELL_OK;
+}
+
 CASTELL_API enum castell_status
 castell_kind_implement(const char *kind_name,
                        const struct castell_implementation *implementation)

@@ -131,6 +131,28 @@ static void edit_prelude(struct edits *edits)
     add_edit(edits, offset, 0, writer.text);
 }
 
+/* What comes last; on line 0 too. */
+static void edit_end(struct edits *edits)
+{
+    const struct cst_model *model = edits->model;
+    size_t offset = model->unit->text.size;
+    struct cst_place place = cst_unit_place(model->unit, offset);
+    const struct cst_task_model **called;
+    struct cst_writer writer;
+    size_t count = 0;
+
+    called = cst_memory_take(edits->memory,
+                             (model->tasks_count + 1) * sizeof(*called));
+    for (size_t i = 0; i < model->tasks_count; i++)
+        if (is_called(model, model->tasks[i]))
+            called[count++] = model->tasks[i];
+    if (count == 0)
+        return;
+    cst_writer_init(&writer, edits->memory, place.file, 0);
+    cst_write_declarations(&writer, called, count);
+    add_edit(edits, offset, 0, writer.text);
+}
+
 /* ---- Putting it in -------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
@@ -182,5 +204,6 @@ void cst_emit(const struct cst_model *model, struct cst_text *ret_text)
         edit_call(&edits, &model->calls[i]);
     for (size_t i = 0; i < model->statements_count; i++)
         edit_statement(&edits, &model->statements[i]);
+    edit_end(&edits);
     apply(&edits, ret_text);
 }

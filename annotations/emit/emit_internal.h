@@ -103,6 +103,10 @@ void cst_write_constraint(struct cst_writer *writer,
                           bool per_call);
 void cst_write_kind(struct cst_writer *writer,
                     const struct cst_task_model *task);
+/* What makes the kinds of these tasks known when the program starts. */
+void cst_write_declarations(struct cst_writer *writer,
+                            const struct cst_task_model *const *tasks,
+                            size_t count);
 void cst_write_implementation(struct cst_writer *writer,
                               const struct cst_task_model *task,
                               const struct cst_body_model *body);
@@ -116,6 +120,7 @@ void cst_write_submit(struct cst_writer *writer,
                       const struct cst_task_model *task);
 
 /* reduction.c: what combines copies, for each access that needs it. */
+bool cst_has_reductions(const struct cst_task_model *task);
 void cst_write_reductions(struct cst_writer *writer,
                           const struct cst_task_model *task);
 

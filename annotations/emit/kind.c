@@ -125,6 +125,8 @@ void cst_write_kind(struct cst_writer *writer,
         cst_write(writer, ".device = CASTELL_BINARY, ");
     write_failure(writer, task);
     write_flags(writer, task);
+    if (cst_has_reductions(task))
+        cst_write(writer, ".reductions = __castell_reductions_%s, ", name);
     cst_write(writer, "}; ");
     if (task->may_lack_body)
         cst_write(writer,
@@ -132,6 +134,26 @@ void cst_write_kind(struct cst_writer *writer,
                   "__castell_absent_%s(void) { if (!%s) __castell_kind_%s.body "
                   "= 0; } ",
                   name, name, name);
+}
+
+/*
+ * One constructor for all kinds of a unit, behind those that find out whether
+ * they have a body: constructors of one unit run in their order.
+ */
+void cst_write_declarations(struct cst_writer *writer,
+                            const struct cst_task_model *const *tasks,
+                            size_t count)
+{
+    cst_write(writer,
+              "static struct castell_kind *const __castell_kinds[] = {");
+    for (size_t i = 0; i < count; i++)
+        cst_write(writer, "&__castell_kind_%s, ", tasks[i]->body.name);
+    cst_write(writer,
+              "}; static __attribute__((constructor)) void "
+              "__castell_declare(void) { size_t i; for (i = 0; i < %zu; i++) "
+              "castell_must(castell_kind_declare(__castell_kinds[i]), "
+              "__castell_kinds[i]->where); }\n",
+              count);
 }
 
 void cst_write_implementation(struct cst_writer *writer,

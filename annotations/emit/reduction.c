@@ -100,10 +100,31 @@ static void write_one(struct cst_writer *writer,
               name, index, model->element, name, index, name, index);
 }
 
-void cst_write_reductions(struct cst_writer *writer,
-                          const struct cst_task_model *task)
+bool cst_has_reductions(const struct cst_task_model *task)
 {
     for (size_t i = 0; i < task->accesses_count; i++)
         if (task->accesses[i].reduction)
+            return true;
+    return false;
+}
+
+void cst_write_reductions(struct cst_writer *writer,
+                          const struct cst_task_model *task)
+{
+    const char *name = task->body.name;
+
+    if (!cst_has_reductions(task))
+        return;
+    for (size_t i = 0; i < task->accesses_count; i++)
+        if (task->accesses[i].reduction)
             write_one(writer, task, i);
+    /* In the order of accesses, so that it is the same in every unit. */
+    cst_write(writer,
+              "static const struct castell_reduction *const "
+              "__castell_reductions_%s[] = {",
+              name);
+    for (size_t i = 0; i < task->accesses_count; i++)
+        if (task->accesses[i].reduction)
+            cst_write(writer, "&__castell_reduction_%s_%zu, ", name, i);
+    cst_write(writer, "0}; ");
 }

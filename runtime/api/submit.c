@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "sched/declare.h"
 
 #include <string.h>
 
@@ -347,6 +348,13 @@ castell_task_submit(const struct castell_submission *submission,
     else
         cst_api_tell(self, task, true);
     return CASTELL_OK;
+}
+
+enum castell_status castell_kind_declare(struct castell_kind *kind)
+{
+    if (!kind || !kind->name || !*kind->name)
+        return cst_fail(CASTELL_ERR_INVALID, "a task kind without a name");
+    return cst_kinds_declare(kind);
 }
 
 enum castell_status

@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "sched/declare.h"
 
 #include <string.h>
 
@@ -229,6 +230,22 @@ cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
     pendings = pending;
     (void)pthread_mutex_unlock(&pending_lock);
     return CASTELL_OK;
+}
+
+uint64_t cst_kinds_implementations_hash(void)
+{
+    uint64_t sum = 0;
+
+    (void)pthread_mutex_lock(&pending_lock);
+    for (struct pending *pending = pendings; pending; pending = pending->next) {
+        const char *name = pending->implementation->name;
+
+        /* One after the other, so that whose it is counts. */
+        sum += cst_hash_name(cst_kind_hash(pending->kind_name) + 1,
+                             name ? name : "");
+    }
+    (void)pthread_mutex_unlock(&pending_lock);
+    return sum;
 }
 
 const struct cst_kind *cst_kinds_at(struct cst_kinds *kinds, uint32_t id)

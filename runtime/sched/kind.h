@@ -94,6 +94,12 @@ CASTELL_MUST_CHECK enum castell_status
 cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
                     const struct castell_implementation *implementation);
 
+/*
+ * A hash over the names of all implementations that were ever added, in any
+ * order. It does not depend on the architecture.
+ */
+uint64_t cst_kinds_implementations_hash(void);
+
 /* The n-th kind registered, or NULL; for traces. */
 const struct cst_kind *cst_kinds_at(struct cst_kinds *kinds, uint32_t id);
 
