@@ -1,0 +1,251 @@
+/*
+ * A task comes to a node, or leaves it: what is pushed, made and consumed.
+ */
+#include "base/fail.h"
+#include "plan/plan_internal.h"
+
+bool cst_plan_copy_room(struct cst_plan *plan, size_t count)
+{
+    if (cst_plan_pool_reserve(&plan->copies, count) == CASTELL_OK)
+        return true;
+    cst_plan_fail(plan, CASTELL_ERR_NO_MEMORY,
+                  "no memory to plan where data go");
+    return false;
+}
+
+static uint8_t mode_of(const struct cst_plan_record *record, uint32_t access)
+{
+    return cst_task_accesses(record->task)[access].hold.mode;
+}
+
+/*
+ * May the task overwrite what it reads, at its node? Only where nobody else
+ * wants it there or, if all is lost, elsewhere.
+ */
+static bool may_consume(const struct cst_plan_record *record,
+                        const struct cst_use *use, const struct cst_copy *copy)
+{
+    const struct cst_version *version = use->version;
+
+    return !(record->flags & CST_PLAN_KEEP) && version->datum &&
+           cst_mode_writes(mode_of(record, use->access)) && !copy->consumed &&
+           !version->current && !version->wished && !version->children &&
+           version->uses == use && !use->after;
+}
+
+static void bring_inputs(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    for (uint32_t i = 0; i < record->uses_count; i++) {
+        struct cst_use *use = &record->uses[i];
+        struct cst_copy *copy;
+
+        cst_version_fetch(plan, use->version, record->node);
+        copy = cst_copy_find(use->version, record->node);
+        use->consumed = may_consume(record, use, copy);
+        copy->consumed = use->consumed;
+    }
+}
+
+static void assign(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    struct cst_plan_assignment assignment = {
+        .task = record->task,
+        .id = record->id,
+        .attempt = record->attempt,
+        .node = record->node->number,
+        .flags = record->flags,
+        .accesses = plan->accesses,
+    };
+    struct cst_plan_piece *piece = plan->pieces;
+    uint32_t in = 0;
+    uint32_t out = 0;
+
+    for (uint32_t i = 0; i < record->task->accesses_count; i++) {
+        struct cst_plan_access *access = &plan->accesses[i];
+
+        *access = (struct cst_plan_access){.inputs = piece};
+        for (; in < record->uses_count && record->uses[in].access == i; in++) {
+            *piece = cst_version_piece(record->uses[in].version);
+            piece++->consumed = record->uses[in].consumed;
+            access->inputs_count++;
+        }
+        access->outputs = piece;
+        for (; out < record->outputs_count && record->outputs[out].access == i;
+             out++) {
+            *piece++ = cst_version_piece(record->outputs[out].version);
+            access->outputs_count++;
+        }
+    }
+    record->task->attempt = record->attempt;
+    plan->ops->assign(plan->context, &assignment);
+}
+
+/* Parts of what is made again have to be cut again. */
+static void cut_parts(struct cst_plan *plan, struct cst_version *whole,
+                      struct cst_plan_node *node)
+{
+    struct cst_version *stack = whole;
+
+    whole->stacked = NULL;
+    while (stack) {
+        struct cst_version *version = stack;
+
+        stack = version->stacked;
+        for (struct cst_version *part = version->children; part;
+             part = part->sibling) {
+            struct cst_plan_piece piece = cst_version_piece(part);
+
+            if (!part->wants || cst_version_has_copy(part) ||
+                cst_copy_find(part, node) || !cst_plan_copy_room(plan, 1))
+                continue;
+            cst_copy_add(plan, part, node, CST_COPY_CUT);
+            plan->ops->cut(plan->context, node->number, &piece, version->id);
+            cst_version_feed(plan, part);
+            part->stacked = stack;
+            stack = part;
+        }
+    }
+}
+
+static void expect_output(struct cst_plan *plan, struct cst_version *version,
+                          struct cst_plan_node *node)
+{
+    struct cst_copy *copy = cst_copy_find(version, node);
+
+    if (copy && copy->state == CST_COPY_SENT) {
+        /* Tasks at the node wait for it already: now it is made there. */
+        cst_copy_remove(plan, copy);
+        copy = NULL;
+    }
+    if (!copy)
+        cst_copy_add(plan, version, node, CST_COPY_MADE);
+    cst_version_feed(plan, version);
+    if (version->children)
+        cut_parts(plan, version, node);
+    if (plan->generation != 0 && version->datum &&
+        version->datum->generation != plan->generation &&
+        cst_plan_copy_room(plan, 1)) {
+        version->datum->generation = plan->generation;
+        cst_version_fetch(plan, version, plan->home);
+    }
+}
+
+void cst_record_place(struct cst_plan *plan, struct cst_plan_record *record,
+                      struct cst_plan_node *node)
+{
+    const struct cst_kind *kind = record->task->kind;
+
+    record->node = node;
+    record->attempt++;
+    record->state = CST_RECORD_PLACED;
+    record->flags &= ~(uint32_t)CST_PLAN_KEEP;
+    if (kind->retries > 0 || kind->timeout_ns > 0)
+        record->flags |= CST_PLAN_KEEP;
+    if (plan->generation_left > 0)
+        plan->generation_left--;
+    cst_records_append(&node->placed, record);
+    node->work_ns += record->estimate_ns * record->cores;
+    node->cores_asked += record->cores;
+    bring_inputs(plan, record);
+    assign(plan, record);
+    for (uint32_t i = 0; i < record->outputs_count; i++)
+        expect_output(plan, record->outputs[i].version, node);
+}
+
+void cst_record_unplace(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    struct cst_plan_node *node = record->node;
+
+    (void)plan;
+    CST_ASSERT(record->state == CST_RECORD_PLACED);
+    cst_records_remove(&node->placed, record);
+    node->work_ns -= record->estimate_ns * record->cores;
+    node->cores_asked -= record->cores;
+    if (record->recalled)
+        node->recalls--;
+    record->recalled = false;
+    record->node = NULL;
+}
+
+/* ---- It will not be made there ---------------------------------------- */
+
+static bool is_read_at(const struct cst_version *version,
+                       const struct cst_plan_node *node)
+{
+    for (const struct cst_use *use = version->uses; use; use = use->after)
+        if (use->record->state == CST_RECORD_PLACED &&
+            use->record->node == node)
+            return true;
+    return false;
+}
+
+/* What was to be sent from the node has no source now. */
+static void orphan(struct cst_version *version,
+                   const struct cst_plan_node *node)
+{
+    for (struct cst_copy *copy = version->copies; copy; copy = copy->next) {
+        if (copy->state != CST_COPY_SENT || copy->from != node)
+            continue;
+        copy->from->sending--;
+        copy->from = NULL;
+    }
+}
+
+void cst_copy_unmake(struct cst_plan *plan, struct cst_copy *copy)
+{
+    struct cst_copy *stack = copy;
+
+    copy->stacked = NULL;
+    while (stack) {
+        struct cst_version *version;
+        struct cst_plan_node *node;
+
+        copy = stack;
+        stack = copy->stacked;
+        version = copy->version;
+        node = copy->node;
+        for (struct cst_version *part = version->children; part;
+             part = part->sibling) {
+            struct cst_copy *other = cst_copy_find(part, node);
+
+            if (!other || other->state != CST_COPY_CUT)
+                continue;
+            other->stacked = stack;
+            stack = other;
+        }
+        orphan(version, node);
+        cst_copy_remove(plan, copy);
+        /* There is room for it: one has just gone. */
+        if (is_read_at(version, node))
+            cst_copy_add(plan, version, node, CST_COPY_SENT);
+        cst_version_feed(plan, version);
+    }
+}
+
+void cst_record_give_up(struct cst_plan *plan, struct cst_plan_record *record,
+                        bool intact)
+{
+    struct cst_plan_node *node = record->node;
+
+    cst_record_unplace(plan, record);
+    for (uint32_t i = 0; i < record->uses_count; i++) {
+        struct cst_use *use = &record->uses[i];
+        struct cst_copy *copy = cst_copy_find(use->version, node);
+
+        if (!use->consumed)
+            continue;
+        use->consumed = false;
+        copy->consumed = false;
+        cst_version_touch(plan, use->version);
+        if (intact || copy->state != CST_COPY_PRESENT)
+            continue;
+        plan->ops->drop(plan->context, node->number, use->version->id);
+        cst_copy_remove(plan, copy);
+    }
+    for (uint32_t i = 0; i < record->outputs_count; i++) {
+        struct cst_copy *copy = cst_copy_find(record->outputs[i].version, node);
+
+        if (copy && copy->state == CST_COPY_MADE)
+            cst_copy_unmake(plan, copy);
+    }
+}

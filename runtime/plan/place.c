@@ -1,0 +1,475 @@
+/*
+ * Which node a task goes to.
+ *
+ * Tasks are placed ahead, so that a node always has the next one: but no more
+ * than keep it busy for a while, for what is placed late is placed better. A
+ * task goes where it is expected to end first: after what is placed there
+ * already, and after what it reads has come.
+ */
+#include "base/fail.h"
+#include "plan/plan_internal.h"
+
+#include <string.h>
+
+enum {
+    FEW = 3,             /* placed on each core, however long they take */
+    MANY = 64,           /* however short */
+    AHEAD_NS = 40000000, /* in between, no more than so much work a core */
+    ALL_NODES = 16,      /* up to so many are all looked at */
+    SAMPLE = 8,          /* else so many, and those that have what is read */
+    HOLDERS = 4,         /* ... of each input */
+    INPUTS = 64,         /* that are looked at */
+    OVERHEAD_NS = 3000,  /* of any task */
+    BLOCKED_MAX = 64,    /* tasks that are passed by, as nobody has room */
+    LONG_ENOUGH_NS = 1000000 /* of work, to be worth taking back */
+};
+
+static const double default_ns_per_byte = 1.0;
+static const double default_latency_ns = 30000.0;
+
+/* What a task needs, and what is known of it. */
+struct asks {
+    struct cst_plan_record *record;
+    struct castell_constraint own;
+    bool has_own;
+    double cost;
+};
+
+/* One node that might take it. */
+struct offer {
+    struct cst_plan_node *node;
+    double end_ns;
+    uint64_t estimate_ns;
+    uint32_t choice;
+};
+
+/* ---- What a node can do ----------------------------------------------- */
+
+static bool has_feature(const char *features, const char *feature)
+{
+    size_t length = strlen(feature);
+
+    while (features && *features) {
+        size_t here = strcspn(features, ",");
+
+        if (here == length && strncmp(features, feature, length) == 0)
+            return true;
+        features += here;
+        features += *features == ',';
+    }
+    return false;
+}
+
+bool cst_node_fits(const struct cst_plan_node *node,
+                   const struct castell_constraint *constraint)
+{
+    const struct cst_limits *limits = node->limits;
+
+    return constraint->cores <= limits->cores && constraint->nodes <= 1 &&
+           constraint->gpus == 0 && constraint->gpu_memory == 0 &&
+           constraint->memory <= limits->memory &&
+           constraint->storage <= limits->storage &&
+           (!constraint->arch || strcmp(constraint->arch, limits->arch) == 0) &&
+           (!constraint->feature ||
+            has_feature(limits->features, constraint->feature));
+}
+
+static bool runs_tasks(const struct cst_plan *plan,
+                       const struct cst_plan_node *node)
+{
+    return node->number != 0 || plan->options.home_runs;
+}
+
+static bool has_room(const struct cst_plan_node *node)
+{
+    uint64_t cores = node->limits->cores;
+
+    return node->cores_asked < FEW * cores ||
+           (node->cores_asked < MANY * cores &&
+            node->work_ns < AHEAD_NS * cores);
+}
+
+/* The best body for that node; UINT32_MAX: none. */
+static uint32_t choose(const struct cst_plan *plan, const struct asks *asks,
+                       const struct cst_plan_node *node,
+                       uint64_t *ret_estimate_ns)
+{
+    enum { EXPLORE = 3 };
+    const struct cst_kind *kind = asks->record->task->kind;
+    uint32_t count = atomic_load(&kind->choices_count);
+    uint32_t best = UINT32_MAX;
+    uint64_t lowest = UINT64_MAX;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct castell_constraint *constraint =
+            asks->has_own ? &asks->own : &kind->choices[i].constraint;
+        uint32_t measures;
+        uint64_t estimate;
+
+        if (!cst_node_fits(node, constraint))
+            continue;
+        estimate =
+            cst_plan_estimate(plan, kind, i, asks->record->bytes, &measures);
+        if (count > 1 && measures < EXPLORE)
+            estimate = measures; /* to be tried before others are */
+        if (estimate >= lowest)
+            continue;
+        best = i;
+        lowest = estimate;
+    }
+    *ret_estimate_ns = lowest;
+    return best;
+}
+
+static struct asks asks_of(const struct cst_plan *plan,
+                           struct cst_plan_record *record)
+{
+    struct asks asks = {.record = record};
+    struct cst_plan_needs needs = {0};
+
+    if (!record->task->extra || !plan->ops->needs)
+        return asks;
+    plan->ops->needs(plan->context, record->task, &needs);
+    asks.cost = needs.cost;
+    if (needs.constraint) {
+        asks.has_own = true;
+        asks.own = *needs.constraint;
+    }
+    return asks;
+}
+
+/* ---- What it costs ---------------------------------------------------- */
+
+static double move_ns(const struct cst_plan *plan,
+                      const struct cst_plan_record *record,
+                      const struct cst_plan_node *node)
+{
+    double ns_per_byte =
+        plan->bandwidth.count ? plan->bandwidth.median : default_ns_per_byte;
+    double latency =
+        plan->latency.count ? plan->latency.median : default_latency_ns;
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < record->uses_count && i < INPUTS; i++)
+        if (!cst_copy_find(record->uses[i].version, node))
+            bytes += cst_region_bytes(&record->uses[i].version->region);
+    if (bytes == 0)
+        return 0;
+    return latency + ns_per_byte * (double)(bytes + node->incoming_bytes);
+}
+
+/* Take the node if it is better than what there is. */
+static void consider(const struct cst_plan *plan, const struct asks *asks,
+                     struct cst_plan_node *node, bool if_room,
+                     struct offer *best)
+{
+    const struct cst_plan_record *record = asks->record;
+    uint64_t estimate_ns;
+    uint32_t choice;
+    double end_ns;
+
+    if (!runs_tasks(plan, node) || (if_room && !has_room(node)))
+        return;
+    choice = choose(plan, asks, node, &estimate_ns);
+    if (choice == UINT32_MAX)
+        return;
+    end_ns = move_ns(plan, record, node);
+    if (plan->options.policy != CST_PLAN_LOCALITY)
+        end_ns +=
+            (double)node->work_ns / node->limits->cores +
+            (double)node->cores_asked * OVERHEAD_NS / node->limits->cores +
+            (double)estimate_ns;
+    if (record->avoid == node->number + 1)
+        end_ns += 1e15; /* anywhere else */
+    for (uint32_t i = 0; record->attempt > 0 && i < record->outputs_count; i++)
+        if (cst_copy_find(record->outputs[i].version, node))
+            end_ns += 1e9; /* what it makes is there, or read there */
+    if (best->node && best->end_ns <= end_ns)
+        return;
+    *best = (struct offer){node, end_ns, estimate_ns, choice};
+}
+
+static bool goes_in_turn(const struct cst_plan *plan,
+                         const struct cst_plan_record *record)
+{
+    return plan->options.policy == CST_PLAN_FIFO ||
+           (record->task->kind->flags & CASTELL_DISTRIBUTED) != 0;
+}
+
+/* The next node in turn that can take it. */
+static void offer_in_turn(struct cst_plan *plan, const struct asks *asks,
+                          bool if_room, struct offer *best)
+{
+    for (size_t i = 0; i < plan->live_count && !best->node; i++)
+        consider(plan, asks, plan->live[plan->turn++ % plan->live_count],
+                 if_room, best);
+}
+
+static void offer_few(struct cst_plan *plan, const struct asks *asks,
+                      bool if_room, struct offer *best)
+{
+    const struct cst_plan_record *record = asks->record;
+
+    for (uint32_t i = 0; i < record->uses_count && i < INPUTS; i++) {
+        struct cst_copy *copy = record->uses[i].version->copies;
+
+        for (int at = 0; copy && at < HOLDERS; at++, copy = copy->next)
+            consider(plan, asks, copy->node, if_room, best);
+    }
+    for (int i = 0; i < SAMPLE; i++)
+        consider(plan, asks, plan->live[plan->turn++ % plan->live_count],
+                 if_room, best);
+}
+
+static struct offer find_node(struct cst_plan *plan, const struct asks *asks,
+                              bool if_room)
+{
+    struct offer best = {.node = NULL};
+
+    if (goes_in_turn(plan, asks->record)) {
+        offer_in_turn(plan, asks, if_room, &best);
+        return best;
+    }
+    if (plan->live_count > ALL_NODES)
+        offer_few(plan, asks, if_room, &best);
+    for (size_t i = 0; i < plan->live_count && !best.node; i++)
+        if (plan->live_count > ALL_NODES)
+            consider(plan, asks, plan->live[i], if_room, &best);
+    if (plan->live_count > ALL_NODES)
+        return best;
+    for (size_t i = 0; i < plan->live_count; i++)
+        consider(plan, asks, plan->live[i], if_room, &best);
+    return best;
+}
+
+static void place_at(struct cst_plan *plan, const struct asks *asks,
+                     const struct offer *offer)
+{
+    struct cst_plan_record *record = asks->record;
+    const struct cst_kind *kind = record->task->kind;
+    const struct castell_constraint *constraint =
+        asks->has_own ? &asks->own : &kind->choices[offer->choice].constraint;
+
+    record->choice = (uint8_t)offer->choice;
+    record->task->choice = record->choice;
+    record->cores = constraint->cores > 1 ? constraint->cores : 1;
+    record->estimate_ns = offer->estimate_ns;
+    cst_record_place(plan, record, offer->node);
+}
+
+/* ---- Those that have been placed before -------------------------------- */
+
+static bool place_one_again(struct cst_plan *plan,
+                            struct cst_plan_record *record)
+{
+    struct asks asks = asks_of(plan, record);
+    struct offer offer = find_node(plan, &asks, true);
+
+    if (!offer.node) /* somebody waits for it: bounds do not count */
+        offer = find_node(plan, &asks, false);
+    if (!offer.node ||
+        !cst_plan_copy_room(plan, (size_t)record->uses_count +
+                                      2 * (size_t)record->outputs_count))
+        return false;
+    cst_records_remove(&plan->again, record);
+    place_at(plan, &asks, &offer);
+    return true;
+}
+
+static void place_again(struct cst_plan *plan)
+{
+    struct cst_plan_record *record = plan->again.first;
+
+    while (record) {
+        struct cst_plan_record *next = record->after;
+
+        if (record->cancelled && !record->ended) {
+            cst_records_remove(&plan->again, record);
+            cst_record_cancel(plan, record);
+            next = plan->again.first; /* others may have gone with it */
+        } else {
+            (void)place_one_again(plan, record);
+        }
+        record = next;
+    }
+}
+
+/* ---- Those that wait --------------------------------------------------- */
+
+static bool can_go(struct cst_plan *plan, const struct asks *asks)
+{
+    for (size_t i = 0; i < plan->live_count; i++) {
+        const struct cst_plan_node *node = plan->live[i];
+        uint64_t unused;
+
+        if (runs_tasks(plan, node) && has_room(node) &&
+            choose(plan, asks, node, &unused) != UINT32_MAX)
+            return true;
+    }
+    return false;
+}
+
+enum went { WENT, NO_ROOM, NO_MEMORY };
+
+static enum went place_new(struct cst_plan *plan, struct cst_task *task)
+{
+    struct cst_plan_record *record = cst_record_find(plan, task->id);
+    bool off = record->cancelled || cst_record_reads_poison(plan, record);
+    struct asks asks = asks_of(plan, record);
+    struct offer offer;
+
+    if (!off && !can_go(plan, &asks))
+        return NO_ROOM;
+    if (cst_record_bind(plan, record) != CASTELL_OK) {
+        cst_plan_fail(plan, CASTELL_ERR_NO_MEMORY,
+                      "no memory to plan where data are");
+        return NO_MEMORY;
+    }
+    plan->placed++;
+    if (off) {
+        plan->ops->placed(plan->context, task);
+        cst_record_cancel(plan, record);
+        return WENT;
+    }
+    offer = find_node(plan, &asks, true);
+    CST_ASSERT(offer.node);
+    place_at(plan, &asks, &offer);
+    plan->ops->placed(plan->context, task);
+    return WENT;
+}
+
+static bool is_room_left(const struct cst_plan *plan)
+{
+    for (size_t i = 0; i < plan->live_count; i++)
+        if (runs_tasks(plan, plan->live[i]) && has_room(plan->live[i]))
+            return true;
+    return false;
+}
+
+static void place_blocked(struct cst_plan *plan)
+{
+    size_t count = plan->blocked_count;
+
+    for (; count > 0; count--) {
+        struct cst_task *task = cst_task_list_take(&plan->blocked);
+
+        if (place_new(plan, task) == WENT)
+            plan->blocked_count--;
+        else
+            cst_task_list_append(&plan->blocked, task);
+    }
+}
+
+static void place_ready(struct cst_plan *plan)
+{
+    struct cst_task *task;
+
+    while (plan->blocked_count < BLOCKED_MAX && is_room_left(plan) &&
+           (task = cst_ready_take(&plan->ready)))
+        if (place_new(plan, task) != WENT) {
+            cst_task_list_append(&plan->blocked, task);
+            plan->blocked_count++;
+        }
+}
+
+/* ---- Those that should go elsewhere ------------------------------------ */
+
+/* Has nobody been promised anything of what it makes? */
+static bool is_free_to_go(const struct cst_plan_record *record)
+{
+    if (record->recalled || record->ended || record->cancelled)
+        return false;
+    for (uint32_t i = 0; i < record->outputs_count; i++) {
+        const struct cst_version *version = record->outputs[i].version;
+
+        if (version->uses || version->children || version->wished ||
+            !version->copies || version->copies->next)
+            return false;
+    }
+    return true;
+}
+
+static void recall(struct cst_plan *plan, struct cst_plan_node *busy,
+                   struct cst_plan_node *idle)
+{
+    struct cst_plan_record *record = busy->placed.last;
+    uint32_t cores = busy->limits->cores;
+    uint32_t wanted = idle->limits->cores;
+
+    for (size_t left = busy->placed.count; record && left > cores && wanted > 0;
+         left--, record = record->before) {
+        struct asks asks = asks_of(plan, record);
+        uint64_t unused;
+
+        if (!is_free_to_go(record) ||
+            choose(plan, &asks, idle, &unused) == UINT32_MAX)
+            continue;
+        record->recalled = true;
+        busy->recalls++;
+        wanted--;
+        plan->ops->recall(plan->context, busy->number, record->id,
+                          record->attempt);
+    }
+}
+
+/* Somebody has nothing to do, and nothing waits: take from who has most. */
+static void balance(struct cst_plan *plan)
+{
+    struct cst_plan_node *busy = NULL;
+    struct cst_plan_node *idle = NULL;
+
+    for (size_t i = 0; i < plan->live_count; i++) {
+        struct cst_plan_node *node = plan->live[i];
+
+        if (!runs_tasks(plan, node))
+            continue;
+        if (node->cores_asked < node->limits->cores) {
+            idle = idle ? idle : node;
+        } else if (node->recalls == 0 &&
+                   node->cores_asked > 2 * node->limits->cores &&
+                   node->work_ns >
+                       (uint64_t)LONG_ENOUGH_NS * node->limits->cores &&
+                   (!busy || node->work_ns > busy->work_ns)) {
+            busy = node;
+        }
+    }
+    if (idle && busy)
+        recall(plan, busy, idle);
+}
+
+/* ---- Bounding what is kept --------------------------------------------- */
+
+/*
+ * So much has run that would have to run again, were nodes lost, that data go
+ * home: of each datum what is made next, and what it holds now.
+ */
+static void save_some(struct cst_plan *plan)
+{
+    if (plan->kept.count <= plan->options.records_max ||
+        plan->generation_left > 0)
+        return;
+    plan->generation++;
+    plan->generation_left = plan->options.records_max / 2 + 1;
+    for (struct cst_plan_record *record = plan->kept.first; record;
+         record = record->after)
+        for (uint32_t i = 0; i < record->outputs_count; i++) {
+            struct cst_version *version = record->outputs[i].version;
+
+            if (version->current && cst_version_has_copy(version) &&
+                cst_plan_copy_room(plan, 1))
+                cst_version_fetch(plan, version, plan->home);
+        }
+}
+
+void cst_plan_go(struct cst_plan *plan, uint64_t now_ns)
+{
+    plan->now_ns = now_ns;
+    if (plan->again.first)
+        place_again(plan);
+    place_blocked(plan);
+    place_ready(plan);
+    if (!plan->again.first && plan->waiting == 0 && plan->placed > 0)
+        balance(plan);
+    save_some(plan);
+    cst_plan_settle(plan);
+}

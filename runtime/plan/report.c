@@ -1,0 +1,258 @@
+/*
+ * What nodes report: how tasks ended, and which data have come.
+ */
+#include "base/fail.h"
+#include "plan/plan_internal.h"
+
+/* ---- Poison ----------------------------------------------------------- */
+
+static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
+{
+    while (version->copies) {
+        struct cst_copy *copy = version->copies;
+
+        if (copy->state == CST_COPY_PRESENT)
+            plan->ops->drop(plan->context, copy->node->number, version->id);
+        cst_copy_remove(plan, copy);
+    }
+}
+
+static void poison(struct cst_plan *plan, struct cst_version *version)
+{
+    if (version->poisoned)
+        return;
+    version->poisoned = true;
+    version->poisoned_next = plan->poison;
+    plan->poison = version;
+    cst_version_touch(plan, version);
+}
+
+static void tell_end(struct cst_plan *plan, struct cst_plan_record *record,
+                     enum cst_plan_end end, const char *text)
+{
+    if (record->ended)
+        return;
+    record->ended = true;
+    plan->placed--;
+    plan->ops->ended(plan->context, record->task, end, text);
+}
+
+/* It is in no list, and never will have run. */
+static void end_poisoned(struct cst_plan *plan, struct cst_plan_record *record,
+                         enum cst_plan_end end, const char *text)
+{
+    tell_end(plan, record, end, text);
+    for (uint32_t i = 0; i < record->outputs_count; i++)
+        poison(plan, record->outputs[i].version);
+    cst_record_finish(plan, record);
+}
+
+static void cancel_reader(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    if (record->state == CST_RECORD_PLACED) {
+        plan->ops->cancel(plan->context, record->node->number, record->id,
+                          record->attempt);
+        cst_record_give_up(plan, record, false);
+    } else if (record->state == CST_RECORD_AGAIN) {
+        cst_records_remove(&plan->again, record);
+    } else {
+        return; /* it has run; or it is being cancelled right now */
+    }
+    end_poisoned(plan, record, CST_PLAN_CANCELLED, NULL);
+}
+
+/* Tell the readers of all that was poisoned, and theirs. */
+static void spread(struct cst_plan *plan)
+{
+    struct cst_version *version;
+
+    while ((version = plan->poison)) {
+        plan->poison = version->poisoned_next;
+        for (struct cst_use *use = version->uses; use; use = use->after)
+            cancel_reader(plan, use->record);
+        for (struct cst_version *part = version->children; part;
+             part = part->sibling)
+            poison(plan, part);
+        drop_everywhere(plan, version);
+    }
+}
+
+void cst_record_cancel(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    end_poisoned(plan, record, CST_PLAN_CANCELLED, NULL);
+    spread(plan);
+}
+
+void cst_record_fail(struct cst_plan *plan, struct cst_plan_record *record,
+                     const char *text)
+{
+    if (record->ended)
+        cst_plan_fail(plan, CASTELL_ERR_TASK_FAILED,
+                      "a task failed that had to be run again because what it "
+                      "had made was lost");
+    end_poisoned(plan, record, CST_PLAN_FAILED, text);
+    spread(plan);
+}
+
+/* ---- Tasks ------------------------------------------------------------ */
+
+/* A report about that attempt, which is the current one; else NULL. */
+static struct cst_plan_record *find_attempt(const struct cst_plan *plan,
+                                            uint32_t node, uint64_t id,
+                                            uint32_t attempt)
+{
+    struct cst_plan_record *record = cst_record_find(plan, id);
+
+    if (!record || record->state != CST_RECORD_PLACED ||
+        record->node->number != node || record->attempt != attempt)
+        return NULL;
+    return record;
+}
+
+static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
+                    const char *text)
+{
+    struct cst_plan_node *node = record->node;
+
+    cst_record_unplace(plan, record);
+    for (uint32_t i = 0; i < record->uses_count; i++) {
+        struct cst_use *use = &record->uses[i];
+
+        if (use->consumed)
+            cst_copy_remove(plan, cst_copy_find(use->version, node));
+        use->consumed = false;
+    }
+    for (uint32_t i = 0; i < record->outputs_count; i++)
+        cst_copy_present(plan, cst_copy_find(record->outputs[i].version, node));
+    tell_end(plan, record, CST_PLAN_ENDED, text);
+    cst_record_finish(plan, record);
+}
+
+static void body_failed(struct cst_plan *plan, struct cst_plan_record *record,
+                        const char *text)
+{
+    const struct cst_kind *kind = record->task->kind;
+
+    if (record->failures++ < kind->retries) {
+        record->avoid = record->node->number + 1;
+        cst_record_give_up(plan, record, true);
+        record->state = CST_RECORD_AGAIN;
+        cst_records_append(&plan->again, record);
+    } else if (kind->on_failure == CASTELL_IGNORE) {
+        succeed(plan, record, text);
+    } else {
+        cst_record_give_up(plan, record, false);
+        cst_record_fail(plan, record, text);
+    }
+}
+
+void cst_plan_done(struct cst_plan *plan, const struct cst_plan_report *report)
+{
+    struct cst_plan_record *record =
+        find_attempt(plan, report->node, report->id, report->attempt);
+
+    if (!record)
+        return;
+    if (report->outcome == CST_PLAN_DONE) {
+        cst_plan_measured(plan, record, report->duration_ns);
+        succeed(plan, record, NULL);
+    } else {
+        body_failed(plan, record, report->text ? report->text : "it failed");
+    }
+    cst_plan_settle(plan);
+}
+
+void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
+                       uint32_t attempt)
+{
+    struct cst_plan_record *record = find_attempt(plan, node, id, attempt);
+
+    if (!record || !record->recalled)
+        return;
+    cst_record_give_up(plan, record, true);
+    if (record->cancelled && !record->ended) {
+        cst_record_cancel(plan, record);
+    } else {
+        record->state = CST_RECORD_AGAIN;
+        cst_records_prepend(&plan->again, record);
+    }
+    cst_plan_settle(plan);
+}
+
+void cst_plan_cancel(struct cst_plan *plan, struct cst_task *task)
+{
+    struct cst_plan_record *record = cst_record_find(plan, task->id);
+
+    if (!record || record->ended)
+        return;
+    record->cancelled = true;
+    if (record->state == CST_RECORD_PLACED && !record->recalled) {
+        record->recalled = true;
+        record->node->recalls++;
+        plan->ops->recall(plan->context, record->node->number, record->id,
+                          record->attempt);
+    } else if (record->state == CST_RECORD_AGAIN) {
+        cst_records_remove(&plan->again, record);
+        cst_record_cancel(plan, record);
+        cst_plan_settle(plan);
+    }
+}
+
+/* ---- Data ------------------------------------------------------------- */
+
+static void measure_speed(struct cst_plan *plan, uint64_t bytes,
+                          uint64_t duration_ns)
+{
+    enum { LARGE = 64 * 1024, SMALL = 4 * 1024 };
+
+    if (duration_ns == 0)
+        return;
+    if (bytes >= LARGE)
+        cst_plan_speed_add(&plan->bandwidth,
+                           (double)duration_ns / (double)bytes);
+    else if (bytes <= SMALL)
+        cst_plan_speed_add(&plan->latency, (double)duration_ns);
+}
+
+void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t id,
+                      uint64_t duration_ns)
+{
+    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_copy *copy = NULL;
+
+    if (node >= plan->nodes_max || !plan->nodes[node])
+        return;
+    if (version)
+        copy = cst_copy_find(version, plan->nodes[node]);
+    if (!copy) {
+        /* It was sent more than once, or nobody wants it any more. */
+        plan->ops->drop(plan->context, node, id);
+        return;
+    }
+    if (copy->state != CST_COPY_SENT)
+        return;
+    measure_speed(plan, cst_region_bytes(&version->region), duration_ns);
+    cst_copy_present(plan, copy);
+    cst_plan_settle(plan);
+}
+
+void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t id)
+{
+    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_copy *copy;
+
+    if (!version || node >= plan->nodes_max || !plan->nodes[node])
+        return;
+    for (copy = version->copies; copy; copy = copy->next) {
+        if (copy->state != CST_COPY_SENT || copy->from != plan->nodes[node])
+            continue;
+        copy->from->sending--;
+        copy->from = NULL;
+    }
+    copy = cst_copy_find(version, plan->nodes[node]);
+    if (copy && copy->state == CST_COPY_PRESENT && !copy->consumed)
+        cst_copy_remove(plan, copy);
+    cst_version_feed(plan, version);
+    cst_version_revive(plan, version);
+    cst_plan_settle(plan);
+}
