@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "device/threads.h"
 #include "sched/declare.h"
 
 #include <string.h>
@@ -49,9 +50,8 @@ void cst_api_tell(struct cst_self *self, struct cst_task *task, bool counts)
 void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
                   uint64_t value)
 {
-    struct cst_task *task = self->task;
     struct cst_wait wait = {word, value};
-    bool lent;
+    struct cst_task *lent;
 
     if (cst_wait_over(&wait))
         return;
@@ -61,7 +61,7 @@ void cst_api_wait(struct cst_self *self, _Atomic(uint64_t) *word,
     lent = cst_worker_lend(self);
     cst_worker_wait(self, &wait);
     if (lent)
-        cst_worker_regain(self, task);
+        cst_worker_regain(self, lent);
     cst_trace_event(cst_run()->trace, CST_TRACE_WAIT_END,
                     self->task ? self->task->id : 0,
                     self->task ? self->task->kind->id : 0, 0);
@@ -224,8 +224,11 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
     enum castell_status status;
     struct cst_task *task;
     int64_t leaves = -1;
+    bool is_inline = from->undeferred ||
+                     (self->task && (self->task->flags & CST_TASK_FINAL));
+    bool outside = is_inline && !self->seat && !cst_threads_may_mix(1, 2);
 
-    if (needs_extra(kind, from))
+    if (outside || needs_extra(kind, from))
         leaves = 0;
     if (has_reduction(from))
         leaves = (int64_t)from->accesses_count;
@@ -245,13 +248,15 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
     task->group = self->group;
     if (from->argument_size > 0)
         memcpy(cst_task_argument(task), from->argument, from->argument_size);
-    if (task->extra)
+    if (task->extra) {
         fill_extra(task, from);
+        task->extra->outside = outside;
+    }
     if (from->priority != 0 || from->deadline_ns > 0)
         task->flags |= CST_TASK_ORDERED;
     if (from->final || (task->parent->flags & CST_TASK_FINAL))
         task->flags |= CST_TASK_FINAL;
-    if (from->undeferred || (task->parent->flags & CST_TASK_FINAL))
+    if (is_inline)
         task->flags |= CST_TASK_INLINE;
     *ret_task = task;
     return CASTELL_OK;

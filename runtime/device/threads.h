@@ -16,7 +16,8 @@
  *                       inside of it.
  *   OpenBLAS on its     (Debian's default) has one number and one set of
  *   own threads         threads for the whole process: all bodies that run at
- *                       once get the same number, and wait as above.
+ *                       once get the same number, and wait as above. So the
+ *                       engine runs a body of several threads alone.
  *
  * And fork() makes OpenBLAS end its threads, which hangs for good while they
  * are at work, or free its buffers, which others may then get. So a body of
@@ -54,7 +55,8 @@ void cst_threads_use(uint32_t count, bool cores_changed);
 /*
  * May bodies with these numbers of threads run at the same time? Where not,
  * and they do and call OpenBLAS: on OpenMP results may be wrong, on its own
- * threads bodies use more or fewer cores than they hold.
+ * threads bodies use more or fewer cores than they hold. The answers do not
+ * change between init() and release().
  */
 bool cst_threads_may_mix(uint32_t count, uint32_t other);
 

@@ -57,20 +57,30 @@ static bool leads_from_outside(struct cst_engine *engine,
            task->extra->claim.leader >= engine->limits->cores;
 }
 
+/* Must no body of one core run beside one of so many? */
+static bool is_alone(uint32_t cores)
+{
+    return !cst_threads_may_mix(1, cores);
+}
+
 /* A run of desks, aligned to its length where that divides the node. */
 static bool find_block(struct cst_engine *engine, struct cst_task *task)
 {
     struct cst_claim *claim = &task->extra->claim;
     uint32_t executors = engine->limits->cores;
-    uint32_t count = task->extra->constraint.cores;
+    uint32_t cores = task->extra->constraint.cores;
+    uint32_t count = is_alone(cores) ? executors : cores;
     bool outside = leads_from_outside(engine, task);
 
-    if ((task->flags & CST_TASK_LENDS) &&
-        !outside) /* its thread has said which */
+    claim->count = count;
+    if ((task->flags & CST_TASK_LENDS) && !outside) {
+        /* Its thread has said which cores. */
+        claim->first = count == cores ? claim->core : 0;
         return is_block(engine, claim->first, count);
+    }
     for (uint32_t first = 0; first + count <= executors; first += count)
         if (is_block(engine, first, count)) {
-            claim->first = first;
+            claim->first = claim->core = first;
             /* Not the first desk of all: its thread may be away. */
             if (!outside)
                 claim->leader = first == 0 ? 1 : first;
@@ -83,9 +93,8 @@ static void claim(struct cst_engine *engine, struct cst_task *task)
 {
     struct cst_claim *claim = &task->extra->claim;
     uint32_t first = claim->first;
-    uint32_t end = first + task->extra->constraint.cores;
+    uint32_t end = first + claim->count;
 
-    claim->count = end - first;
     claim->task = task;
     atomic_store_explicit(&claim->arrived, 0, memory_order_relaxed);
     for (uint32_t i = first; i < end; i++) {
@@ -113,9 +122,11 @@ static bool has_cores(struct cst_engine *engine, struct cst_task *task)
     uint32_t cores = task->extra->constraint.cores;
 
     if (!(task->flags & CST_TASK_GATHERS))
-        return true;
-    /* Bodies of one core may mix with others' as far as results go. */
+        return !task->extra->outside || engine->wide == 0 ||
+               !is_alone(engine->wide_cores);
     if (engine->wide > 0 && !cst_threads_may_mix(cores, engine->wide_cores))
+        return false;
+    if (engine->outside > 0 && is_alone(cores))
         return false;
     return find_block(engine, task);
 }
@@ -134,6 +145,8 @@ static bool admit_one(struct cst_engine *engine, struct cst_task *task)
     if (gathers) {
         engine->wide++;
         engine->wide_cores = needs->cores;
+    } else if (task->extra->outside) {
+        engine->outside++;
     }
     task->flags |= CST_TASK_ADMITTED;
     if (task->flags & CST_TASK_LENDS) { /* it goes on after a wait */
@@ -162,6 +175,8 @@ void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task)
     engine->storage_free += needs->storage;
     if (task->flags & CST_TASK_GATHERS)
         engine->wide--;
+    else if (task->extra->outside)
+        engine->outside--;
     task->flags &= (uint16_t)~CST_TASK_ADMITTED;
 }
 

@@ -44,11 +44,14 @@ struct cst_leaf {
 /*
  * Several cores for one task: the executors of `count` desks from `first` come
  * together; all but the leader's sleep until it has run the task. Where nobody
- * serves at a desk it counts as there.
+ * serves at a desk it counts as there. They are those of the cores that the
+ * task gets; or all, where no body of another number of threads may run beside
+ * it.
  */
 struct cst_claim {
     uint32_t first;
     uint32_t count;
+    uint32_t core;   /* the first that the task gets */
     uint32_t leader; /* desk; of the block, or of no executor */
     struct cst_task *task;
     _Atomic(uint32_t) arrived;
@@ -67,6 +70,7 @@ struct cst_task_extra {
     uint64_t deadline_ns;                 /* absolute; UINT64_MAX: none */
     struct castell_constraint constraint; /* in force, for the chosen body */
     bool has_constraint;                  /* of its own, for every body */
+    bool outside; /* in no executor, and that counts: cst_threads_may_mix() */
     double cost;
     struct cst_outcome *outcome; /* SIGNAL: where to say how it went */
     uint64_t duration_ns;        /* of the last attempt, when measured */

@@ -65,6 +65,7 @@ struct cst_engine {
     uint32_t lenders;    /* of them, that go on after a wait; they are first */
     uint32_t wide;       /* tasks of several cores that are admitted */
     uint32_t wide_cores; /* of each of the last */
+    uint32_t outside;    /* admitted, of one core, in no executor */
     uint64_t memory_free;
     uint64_t storage_free;
     bool poisoned_once;        /* some place is or was */

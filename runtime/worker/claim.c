@@ -98,6 +98,11 @@ static void use_cores(struct cst_self *self, uint32_t first, uint32_t count)
     cst_threads_use(count, true);
 }
 
+static void use_claimed(struct cst_self *self, const struct cst_claim *claim)
+{
+    use_cores(self, claim->core, claim->task->extra->constraint.cores);
+}
+
 /* Back to the one core of its seat; to any, where it has none. */
 static void use_own_core(struct cst_self *self)
 {
@@ -115,7 +120,7 @@ void cst_claim_attend(struct cst_self *self, struct cst_claim *claim)
 
     if (!join(self, claim))
         return;
-    use_cores(self, claim->first, claim->count);
+    use_claimed(self, claim);
     task->state = CST_TASK_RUNNING;
     cst_worker_run(self, task); /* ends the claim when the body has returned */
     use_cores(self, self->seat->desk.index, 1);
@@ -123,18 +128,30 @@ void cst_claim_attend(struct cst_self *self, struct cst_claim *claim)
 
 /* ---- Lending ------------------------------------------------------------ */
 
-bool cst_worker_lend(struct cst_self *self)
+/* Whose resources the thread uses: of the task whose body it runs, or of one
+   whose body runs that one as an undeferred task. */
+static struct cst_task *holder(const struct cst_self *self)
 {
     struct cst_task *task = self->task;
 
-    if (!task || !(task->flags & CST_TASK_ADMITTED))
-        return false;
+    while (task && (task->flags & (CST_TASK_ADMITTED | CST_TASK_INLINE)) ==
+                       CST_TASK_INLINE)
+        task = task->parent;
+    return task && (task->flags & CST_TASK_ADMITTED) ? task : NULL;
+}
+
+struct cst_task *cst_worker_lend(struct cst_self *self)
+{
+    struct cst_task *task = holder(self);
+
+    if (!task)
+        return NULL;
     if (task->flags & CST_TASK_GATHERS) {
         use_own_core(self);
         cst_claim_end(self, &task->extra->claim);
     }
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_LENDS, task);
-    return true;
+    return task;
 }
 
 /* A claim came while this thread waits to go on with `task`. */
@@ -146,7 +163,7 @@ static void attend_waiting(struct cst_self *self, struct cst_claim *claim,
     if (!join(self, claim))
         return;
     if (other == task) {
-        use_cores(self, claim->first, claim->count);
+        use_claimed(self, claim);
         atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
         return;
     }
@@ -154,7 +171,8 @@ static void attend_waiting(struct cst_self *self, struct cst_claim *claim,
     cst_engine_tell(self->worker->engine, self->port, CST_NEWS_REFUSED, other);
 }
 
-void cst_worker_regain(struct cst_self *self, struct cst_task *task)
+/* Wait until the task may have what it needs, and take it. */
+static void regain(struct cst_self *self, struct cst_task *task)
 {
     struct cst_engine *engine = self->worker->engine;
     uint64_t go = atomic_load_explicit(&task->go, memory_order_relaxed);
@@ -180,8 +198,15 @@ void cst_worker_regain(struct cst_self *self, struct cst_task *task)
         struct cst_claim *claim = &task->extra->claim;
 
         wait_for_all(&self->port->desk, claim);
-        use_cores(self, claim->first, claim->count);
+        use_claimed(self, claim);
     }
+}
+
+void cst_worker_regain(struct cst_self *self, struct cst_task *task)
+{
+    regain(self, task);
+    if (task != self->task) /* that one goes on, which may have fewer */
+        cst_threads_use(castell_task_cores(), false);
 }
 
 /*
@@ -202,25 +227,38 @@ static void choose_block(struct cst_self *self, struct cst_task *task)
     }
     index = self->seat->desk.index;
     claim->leader = index;
-    claim->first = index / count * count;
-    if (claim->first + count > executors)
-        claim->first = executors - count;
+    claim->core = index / count * count;
+    if (claim->core + count > executors)
+        claim->core = executors - count;
+}
+
+/* It needs no more than its thread has: one core, perhaps of several. */
+static void run_within(struct cst_self *self, struct cst_task *task)
+{
+    uint32_t cores = castell_task_cores();
+
+    cst_threads_use(1, false);
+    cst_worker_run(self, task);
+    cst_threads_use(cores, false);
 }
 
 void cst_worker_run_inline(struct cst_self *self, struct cst_task *task)
 {
-    struct cst_task *outer = self->task;
-    bool needs = (task->flags & CST_TASK_CONSTRAINED) != 0;
     bool gathers = (task->flags & CST_TASK_GATHERS) != 0;
-    bool lent = needs && cst_worker_lend(self);
+    struct cst_task *lent;
 
+    if (!(task->flags & CST_TASK_CONSTRAINED) &&
+        !(task->extra && task->extra->outside)) {
+        run_within(self, task);
+        return;
+    }
+    lent = cst_worker_lend(self);
     if (gathers)
         choose_block(self, task);
-    if (needs)
-        cst_worker_regain(self, task);
+    regain(self, task);
     cst_worker_run(self, task);
     if (gathers)
         use_own_core(self);
     if (lent)
-        cst_worker_regain(self, outer);
+        cst_worker_regain(self, lent);
 }

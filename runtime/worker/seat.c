@@ -4,6 +4,7 @@
  * than cores, however many threads wait, and one executor is enough for a
  * program whose main thread waits for anything else.
  */
+#include "device/threads.h"
 #include "worker/worker_internal.h"
 
 static struct cst_port *first_port(const struct cst_worker *worker)
@@ -18,6 +19,7 @@ bool cst_seat_try(struct cst_self *self, enum cst_serves how)
     if (!cst_desk_sit(&port->desk, how))
         return false;
     self->seat = port;
+    cst_threads_use(1, false); /* whatever the thread had before */
     return true;
 }
 

@@ -73,9 +73,10 @@ void cst_worker_help(struct cst_self *self);
 
 /*
  * The body that this thread runs is about to wait: others may have what it
- * holds, if it holds anything. Then, after the wait, it must regain that.
+ * holds, or what a task holds that it was called from undeferred. Returns that
+ * task, which must regain it after the wait; NULL when nothing is held.
  */
-bool cst_worker_lend(struct cst_self *self);
+struct cst_task *cst_worker_lend(struct cst_self *self);
 void cst_worker_regain(struct cst_self *self, struct cst_task *task);
 
 /* exit() was called: if it was in a body, it fails that and does not return. */

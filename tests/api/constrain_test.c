@@ -206,6 +206,81 @@ static void test_trees(void)
     test_tree(5, both, "tasks of cores and memory");
 }
 
+/* ---- undeferred ones that need nothing ----------------------------------- */
+
+static struct castell_kind leaf_kind = {.name = "leaf", .body = use_body};
+
+/* It waits, and so does what it was called from, for what that one holds. */
+static int between_body(void *const *buffers, const void *argument)
+{
+    uint32_t one = 1;
+    struct castell_constraint constraint;
+
+    (void)buffers;
+    memcpy(&constraint, argument, sizeof(constraint));
+    if (castell_task_cores() != 1)
+        atomic_fetch_add(&wrong, 1);
+    for (int i = 0; i < 4; i++) {
+        struct castell_submission submission = {
+            .kind = &leaf_kind,
+            .argument = i % 2 ? &constraint.cores : &one,
+            .argument_size = sizeof(one),
+            .constraint = i % 2 ? &constraint : NULL,
+            .undeferred = i == 3,
+        };
+
+        GO(castell_task_submit(&submission, NULL));
+    }
+    GO(castell_barrier());
+    return castell_task_cores() == 1 ? 0 : 1;
+}
+
+static struct castell_kind between_kind = {.name = "between",
+                                           .body = between_body};
+
+static int around_body(void *const *buffers, const void *argument)
+{
+    struct castell_constraint constraint;
+    struct castell_submission submission = {
+        .kind = &between_kind,
+        .argument = argument,
+        .argument_size = sizeof(constraint),
+        .undeferred = true,
+    };
+
+    (void)buffers;
+    memcpy(&constraint, argument, sizeof(constraint));
+    GO(castell_task_submit(&submission, NULL));
+    use_cores((long)castell_executors_count());
+    return castell_task_cores() == constraint.cores ? 0 : 1;
+}
+
+static struct castell_kind around_kind = {.name = "around",
+                                          .body = around_body};
+
+static void test_between(uint32_t executors, struct castell_constraint needs)
+{
+    struct castell_submission submission = {
+        .kind = &around_kind,
+        .argument = &needs,
+        .argument_size = sizeof(needs),
+        .constraint = &needs,
+    };
+
+    start_with(executors, 10 * MiB, 0);
+    atomic_store(&wrong, 0);
+    for (int i = 0; i < 20; i++) {
+        submission.undeferred = i % 4 == 3;
+        GO(castell_task_submit(&submission, NULL));
+    }
+    GO(castell_barrier());
+    ok(atomic_load(&wrong) == 0,
+       "what an undeferred one waits for gets what its caller holds, %u cores, "
+       "%d MiB of memory, %u executors",
+       needs.cores, (int)(needs.memory >> 20), executors);
+    stop();
+}
+
 /* ---- memory and storage -------------------------------------------------- */
 
 struct amount {
@@ -339,6 +414,9 @@ int main(void)
     test_cores(7);
     test_main_away();
     test_trees();
+    test_between(2, (struct castell_constraint){.cores = 2});
+    test_between(3, (struct castell_constraint){.cores = 2});
+    test_between(2, (struct castell_constraint){1, .memory = 10 * MiB});
     test_amounts();
     test_refused();
     return tap_done();
