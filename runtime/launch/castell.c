@@ -18,6 +18,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"run", cst_run_main, "run a program on many nodes, or here"},
+    {"submit", cst_submit_main, "put such a run into SLURM's queue"},
     {"process", cst_process_main, NULL},
     {"remote", cst_remote_main, NULL},
     {NULL, NULL, NULL},

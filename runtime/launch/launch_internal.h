@@ -99,8 +99,14 @@ void cst_environment_default(const char *name, const char *value);
 /* Does a variable go along to other machines? */
 bool cst_environment_goes_along(const char *variable);
 
-/* Find a program as execvp() does; *ret_path is CST_PATH_SIZE bytes. */
+/* Find a program as execvp() does; ret_path has CST_PATH_SIZE bytes. */
 CASTELL_MUST_CHECK bool cst_find_program(const char *name, char *ret_path);
+
+/* The same; when there is none, say so, and return the exit status for that. */
+CASTELL_MUST_CHECK int cst_check_program(const char *name, char *ret_path);
+
+/* Our own path. */
+void cst_find_self(char *ret_path);
 
 /*
  * Run a command and read what it says, on both streams, up to size - 1 bytes.

@@ -245,31 +245,12 @@ static bool find_starter(struct cst_launch_plan *plan)
     return true;
 }
 
-/* Finds the program; its first word may be a path, or in PATH. */
-static int check_application(const struct cst_launch_plan *plan)
-{
-    const char *name = plan->application[0];
-    char path[CST_PATH_SIZE];
-
-    if (cst_find_program(name, path))
-        return 0;
-    if (strchr(name, '/') && access(name, F_OK) == 0) {
-        cst_say("%s is not an executable program", name);
-        return CST_EXIT_CANNOT_RUN;
-    }
-    if (!strchr(name, '/') && access(name, X_OK) == 0)
-        cst_say("there is no program %s in PATH; did you mean ./%s?", name,
-                name);
-    else
-        cst_say("there is no program %s", name);
-    return CST_EXIT_NOT_FOUND;
-}
-
 static int run(struct cst_launch_plan *plan)
 {
     bool shared = plan->place != CST_PLACE_HERE;
     struct cst_watch watch;
-    int status = check_application(plan);
+    char path[CST_PATH_SIZE];
+    int status = cst_check_program(plan->application[0], path);
 
     if (status != 0)
         return status;
@@ -292,7 +273,6 @@ static int run(struct cst_launch_plan *plan)
 int cst_run_main(char **argv)
 {
     static struct cst_launch_plan plan; /* large */
-    ssize_t length;
 
     plan.master_tasks = true;
     plan.carrier = "auto";
@@ -308,7 +288,6 @@ int cst_run_main(char **argv)
     }
     if (find_place(&plan) < 0)
         return cst_say_usage("run");
-    length = readlink("/proc/self/exe", plan.castell, sizeof(plan.castell) - 1);
-    plan.castell[length > 0 ? length : 0] = '\0';
+    cst_find_self(plan.castell);
     return run(&plan);
 }

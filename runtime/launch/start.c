@@ -241,6 +241,19 @@ static void forget_slurm_options(void)
         cst_environment_set(names[i], NULL);
 }
 
+/* Without a plugin for it srun complains of --cpu-bind, whatever it says. */
+static bool slurm_binds(void)
+{
+    static const char *const ask[] = {"scontrol", "show", "config", NULL};
+    static char text[64 << 10]; /* large */
+    const char *line;
+
+    if (cst_capture(ask, text, sizeof(text)) != 0)
+        return false;
+    line = strstr(text, "\nTaskPlugin ");
+    return line && memmem(line, strcspn(line + 1, "\n"), "affinity", 8);
+}
+
 static void add_srun(const struct cst_launch_plan *plan,
                      struct cst_words *command)
 {
@@ -251,17 +264,19 @@ static void add_srun(const struct cst_launch_plan *plan,
     cst_words_add(command, "srun");
     cst_words_add(command, "--nodes=%u", nodes);
     cst_words_add(command, "--ntasks=%u", processes);
-    cst_words_add(command, "--ntasks-per-node=%u",
-                  (processes + nodes - 1) / nodes);
+    cst_words_add(command,
+                  processes > nodes ? "--overcommit" : "--ntasks-per-node=1");
     cst_words_add(command, "--mpi=%s", plan->pmix ? "pmix" : "none");
-    cst_words_add_these(
-        command, "--distribution=block",
-        /* A node or process that dies takes no other with it. */
-        "--no-kill", "--kill-on-bad-exit=0", "--wait=0",
-        /* Each has all cores and memory that the job has on its node. */
-        "--cpu-bind=none", "--mem=0", "--overlap",
-        /* The master reads; the environment is ours, whatever the job's. */
-        "--input=0", "--export=ALL", NULL);
+    cst_words_add(command, "--distribution=block");
+    /* A node or process that dies takes no other with it. */
+    cst_words_add_these(command, "--no-kill", "--kill-on-bad-exit=0",
+                        "--wait=0", NULL);
+    /* Each has all cores and memory that the job has on its node. */
+    cst_words_add_these(command, "--mem=0", "--overlap", NULL);
+    if (slurm_binds())
+        cst_words_add(command, "--cpu-bind=none");
+    /* The master reads; the environment is ours, whatever the job's was. */
+    cst_words_add_these(command, "--input=0", "--export=ALL", NULL);
 }
 
 static bool is_this_host(const char *name)

@@ -231,3 +231,26 @@ bool cst_find_program(const char *name, char *ret_path)
         memcpy(ret_path, candidate, sizeof(candidate));
     return found;
 }
+
+int cst_check_program(const char *name, char *ret_path)
+{
+    if (cst_find_program(name, ret_path))
+        return 0;
+    if (strchr(name, '/') && access(name, F_OK) == 0) {
+        cst_say("%s is not an executable program", name);
+        return CST_EXIT_CANNOT_RUN;
+    }
+    if (!strchr(name, '/') && access(name, X_OK) == 0)
+        cst_say("there is no program %s in PATH; did you mean ./%s?", name,
+                name);
+    else
+        cst_say("there is no program %s", name);
+    return CST_EXIT_NOT_FOUND;
+}
+
+void cst_find_self(char *ret_path)
+{
+    ssize_t length = readlink("/proc/self/exe", ret_path, CST_PATH_SIZE - 1);
+
+    ret_path[length > 0 ? length : 0] = '\0';
+}

@@ -22,7 +22,7 @@ PKG_CONFIG_SYSROOT_DIR=$stage
 LD_LIBRARY_PATH=$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export PATH PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH
 for file in include/castell.h include/castell_sequential.h lib/libcastell.so \
-    bin/castellcc share/man/man1/castellcc.1 share/man/man7/castell.7; do
+    bin/castell bin/castellcc share/man/man1/castell.1 share/man/man1/castellcc.1 share/man/man7/castell.7; do
     ok "$file is installed" test -f "$stage$prefix/$file"
 done
 

@@ -22,7 +22,7 @@ refused() {
     same "$(cat "$work/said")" "$sentence"
 }
 
-for what in "" run; do
+for what in "" run submit; do
     ok "castell $what --help fits a screen" fits_a_screen ${what:+"$what"} --help
 done
 ok "a version" says "castell 0" "$castell" --version

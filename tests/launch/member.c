@@ -15,8 +15,8 @@
  *   mess            every process leaves files in the node's directory and dies
  *   slow            workers need a second after the master
  *
- * Workers end when the file `master` in the run directory is there and says
- * "over"; the master writes it.
+ * Workers end when the file `master` is in the run directory, which the master
+ * writes at its end, or when it has died.
  */
 #include "launch/launch.h"
 
@@ -173,7 +173,7 @@ static int serve(const char *what)
         leave_mess();
     while (strcmp(what, "hang") == 0)
         sleep_ms(100);
-    while (count_files(CST_LAUNCH_MASTER) == 0)
+    while (count_files(CST_LAUNCH_MASTER) + count_files("ended") == 0)
         sleep_ms(10);
     if (strcmp(what, "slow") == 0) {
         sleep_ms(1000);

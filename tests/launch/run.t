@@ -79,7 +79,7 @@ test_signals() {
     ok "$1: a signal goes to the master" until_true on_line usr1
     kill -INT "$launcher"
     ends "$1: an interrupt too, and what it makes of it is the status" 42
-    background -n 1 --carrier "$1" "$member" hang 100000
+    background -n 1 --carrier "$1" "$member" stay 100000
     ok "$1: another goes on" until_true starts 1
     kill -TERM "$launcher"
     ends "$1: and is asked to end" 143
