@@ -126,8 +126,7 @@ struct cst_version *cst_datum_read(struct cst_plan *plan,
 
 /* ---- Pieces ----------------------------------------------------------- */
 
-/* Nobody will ask it any more: only its versions may keep it. */
-static void retire(struct cst_plan *plan, struct cst_datum *datum)
+void cst_datum_retire(struct cst_plan *plan, struct cst_datum *datum)
 {
     cst_datum_set_current(plan, datum, NULL);
     cst_datum_set_home(plan, datum, NULL);
@@ -186,8 +185,9 @@ static void separate(struct cst_plan *plan, struct cst_datum *datum,
 static enum castell_status resolve_pieces(struct cst_plan *plan,
                                           struct cst_datum *datum)
 {
-    size_t copies = 0;
-    size_t pieces = 0;
+    bool idle = !datum->fragment || cst_place_idle(&datum->fragment->place);
+    size_t copies = 1;
+    size_t pieces = 1;
     enum castell_status status;
 
     for (struct cst_copy *copy = datum->current ? datum->current->copies : NULL;
@@ -202,6 +202,9 @@ static enum castell_status resolve_pieces(struct cst_plan *plan,
         status = cst_plan_ids_reserve(&plan->versions_by_id, pieces);
     if (status != CASTELL_OK)
         return status;
+    /* What is still to be read as a whole has to be one version. */
+    if (!idle)
+        (void)cst_datum_read(plan, datum);
     datum->refs++;
     while (datum->pieces) {
         struct cst_datum *piece = datum->pieces;
@@ -209,8 +212,8 @@ static enum castell_status resolve_pieces(struct cst_plan *plan,
         datum->pieces = piece->sibling;
         separate(plan, datum, piece);
     }
-    if (!datum->fragment || cst_place_idle(&datum->fragment->place))
-        retire(plan, datum);
+    if (idle)
+        cst_datum_retire(plan, datum);
     cst_datum_unref(plan, datum);
     return CASTELL_OK;
 }
@@ -273,7 +276,10 @@ static void leave(struct cst_plan *plan, struct cst_datum *datum)
     while (datum && !datum->fragment && !datum->pieces) {
         struct cst_datum *parent = datum->parent;
 
-        retire(plan, datum);
+        cst_datum_set_current(plan, datum, NULL);
+        if (!datum->split) /* what lies there for the pieces is theirs */
+            cst_datum_clear_home(plan, datum);
+        cst_datum_retire(plan, datum);
         datum->parent = NULL;
         if (parent) {
             struct cst_datum **link = &parent->pieces;

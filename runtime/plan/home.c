@@ -32,20 +32,19 @@ static bool is_busy(const struct cst_plan *plan, const struct cst_datum *datum)
     return datum->filling;
 }
 
-/* Save what is wanted of what lies there. */
-static void clear_home(struct cst_plan *plan, struct cst_datum *datum)
+void cst_datum_clear_home(struct cst_plan *plan, struct cst_datum *datum)
 {
     for (struct cst_version *version = datum->home; version;
          version = version->origin) {
         struct cst_copy *copy = copy_at_home(plan, version);
         struct cst_plan_piece piece = cst_version_piece(version);
 
-        if (!copy)
+        if (!copy || copy->state != CST_COPY_PRESENT || copy->consumed)
             continue;
         copy->home = false;
         if (cst_version_needed(version)) {
             plan->ops->save(plan->context, &piece);
-        } else if (copy->state == CST_COPY_PRESENT && !copy->consumed) {
+        } else {
             plan->ops->drop(plan->context, 0, version->id);
             cst_copy_remove(plan, copy);
         }
@@ -93,7 +92,7 @@ static void go_on(struct cst_plan *plan, struct cst_plan_entry *entry)
         plan->stalled = true;
         return;
     }
-    clear_home(plan, datum);
+    cst_datum_clear_home(plan, datum);
     cst_datum_set_home(plan, datum, version);
     datum->filling = true;
     plan->ops->home(plan->context, &piece);
@@ -130,7 +129,7 @@ static void hand_over(struct cst_plan *plan, struct cst_datum *datum)
 
     version->refs++;
     cst_datum_set_current(plan, datum, NULL);
-    clear_home(plan, datum);
+    cst_datum_clear_home(plan, datum);
     cst_version_unref(plan, version);
 }
 
@@ -266,12 +265,10 @@ static enum castell_status wish_all(struct cst_plan *plan, void *user)
         return no_memory(max);
     for (struct cst_datum *datum = plan->written; datum; datum = next) {
         next = datum->after;
-        if (datum->split)
-            continue;
-        if (datum->doomed && datum->fragment &&
-            cst_place_idle(&datum->fragment->place))
-            cst_datum_set_current(plan, datum, NULL);
-        else
+        if ((datum->split || datum->doomed) &&
+            (!datum->fragment || cst_place_idle(&datum->fragment->place)))
+            cst_datum_retire(plan, datum);
+        else if (!datum->split)
             add_entry(plan, wish, datum);
     }
     make_wish(plan, wish);

@@ -96,9 +96,13 @@ static void cut_parts(struct cst_plan *plan, struct cst_version *whole,
             struct cst_plan_piece piece = cst_version_piece(part);
 
             if (!part->wants || cst_version_has_copy(part) ||
-                cst_copy_find(part, node) || !cst_plan_copy_room(plan, 1))
+                !cst_plan_copy_room(plan, 1))
                 continue;
-            cst_copy_add(plan, part, node, CST_COPY_CUT);
+            /* Tasks at the node may wait for it already. */
+            if (cst_copy_find(part, node))
+                cst_copy_expect(plan, cst_copy_find(part, node), CST_COPY_CUT);
+            else
+                cst_copy_add(plan, part, node, CST_COPY_CUT);
             plan->ops->cut(plan->context, node->number, &piece, version->id);
             cst_version_feed(plan, part);
             part->stacked = stack;
@@ -112,13 +116,11 @@ static void expect_output(struct cst_plan *plan, struct cst_version *version,
 {
     struct cst_copy *copy = cst_copy_find(version, node);
 
-    if (copy && copy->state == CST_COPY_SENT) {
-        /* Tasks at the node wait for it already: now it is made there. */
-        cst_copy_remove(plan, copy);
-        copy = NULL;
-    }
     if (!copy)
         cst_copy_add(plan, version, node, CST_COPY_MADE);
+    else if (copy->state == CST_COPY_SENT)
+        cst_copy_expect(plan, copy,
+                        CST_COPY_MADE); /* tasks there wait for it */
     cst_version_feed(plan, version);
     if (version->children)
         cut_parts(plan, version, node);
@@ -214,10 +216,12 @@ void cst_copy_unmake(struct cst_plan *plan, struct cst_copy *copy)
             stack = other;
         }
         orphan(version, node);
-        cst_copy_remove(plan, copy);
-        /* There is room for it: one has just gone. */
-        if (is_read_at(version, node))
-            cst_copy_add(plan, version, node, CST_COPY_SENT);
+        if (is_read_at(version, node)) {
+            cst_copy_expect(plan, copy, CST_COPY_SENT);
+        } else {
+            plan->ops->drop(plan->context, node->number, version->id);
+            cst_copy_remove(plan, copy);
+        }
         cst_version_feed(plan, version);
     }
 }

@@ -90,7 +90,9 @@ struct cst_plan_ops {
     /* `from` is to send the version to `to`, as soon as it has it. */
     void (*push)(void *context, uint32_t from, uint32_t to,
                  const struct cst_plan_piece *piece);
-    /* Nobody will want that copy any more but the orders given before. */
+    /* Nobody will want that copy any more but the orders given before. If it is
+       not there yet it will not be: forget those that wait for it, but tasks,
+       and that it was to be cut. */
     void (*drop)(void *context, uint32_t node, uint64_t version);
     /* `child` is a part of `origin`, wherever and whenever that is there. */
     void (*cut)(void *context, uint32_t node,

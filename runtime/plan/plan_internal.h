@@ -100,6 +100,7 @@ struct cst_version {
     struct cst_use *uses; /* by records, unfinished or kept */
     struct cst_version *touched;
     struct cst_version *stacked;
+    struct cst_version *fed;
     struct cst_version *lost; /* the next that a dead node had */
     struct cst_version *poisoned_next;
     uint32_t refs;
@@ -322,6 +323,9 @@ struct cst_copy *cst_copy_add(struct cst_plan *plan,
                               struct cst_plan_node *node,
                               enum cst_copy_state state);
 void cst_copy_remove(struct cst_plan *plan, struct cst_copy *copy);
+/* One that is not there yet will come in another way; SENT: from nobody yet. */
+void cst_copy_expect(struct cst_plan *plan, struct cst_copy *copy,
+                     enum cst_copy_state state);
 /* It is there, and so is what was cut from it. */
 void cst_copy_present(struct cst_plan *plan, struct cst_copy *copy);
 /* Is it, or will it be, there as things are? */
@@ -330,7 +334,8 @@ bool cst_version_has_copy(const struct cst_version *version);
 /* Order one for the node unless it has one; see that a copy is reserved. */
 void cst_version_fetch(struct cst_plan *plan, struct cst_version *version,
                        struct cst_plan_node *node);
-/* Give those that expect it from nobody a source, if there is one now. */
+/* Give those that expect it, or parts of it, from nobody a source, if there is
+   one now. */
 void cst_version_feed(struct cst_plan *plan, struct cst_version *version);
 struct cst_plan_piece cst_version_piece(const struct cst_version *version);
 /* Deal with all that was touched. */
@@ -354,6 +359,8 @@ void cst_datum_set_current(struct cst_plan *plan, struct cst_datum *datum,
                            struct cst_version *version);
 void cst_datum_set_home(struct cst_plan *plan, struct cst_datum *datum,
                         struct cst_version *version);
+/* Nobody will ask it any more: only its versions may keep it. */
+void cst_datum_retire(struct cst_plan *plan, struct cst_datum *datum);
 void cst_datum_unref(struct cst_plan *plan, struct cst_datum *datum);
 
 /* ---- record.c and bind.c ---------------------------------------------- */
@@ -433,6 +440,8 @@ void cst_plan_fail(struct cst_plan *plan, enum castell_status status,
 
 /* ---- home.c ----------------------------------------------------------- */
 
+/* Save what is wanted of what lies there, but what is being written. */
+void cst_datum_clear_home(struct cst_plan *plan, struct cst_datum *datum);
 /* Go on with the wishes for what a datum holds. */
 void cst_datum_grant(struct cst_plan *plan, struct cst_datum *datum);
 /* ... with those that wait for others to leave main's memory. */

@@ -11,7 +11,7 @@ static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
     while (version->copies) {
         struct cst_copy *copy = version->copies;
 
-        if (copy->state == CST_COPY_PRESENT)
+        if (copy->state == CST_COPY_PRESENT || copy->state == CST_COPY_CUT)
             plan->ops->drop(plan->context, copy->node->number, version->id);
         cst_copy_remove(plan, copy);
     }
@@ -122,8 +122,16 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
             cst_copy_remove(plan, cst_copy_find(use->version, node));
         use->consumed = false;
     }
-    for (uint32_t i = 0; i < record->outputs_count; i++)
-        cst_copy_present(plan, cst_copy_find(record->outputs[i].version, node));
+    for (uint32_t i = 0; i < record->outputs_count; i++) {
+        struct cst_version *version = record->outputs[i].version;
+        struct cst_copy *copy = cst_copy_find(version, node);
+
+        /* It was there before the task was run again, and not needed. */
+        if (!copy)
+            plan->ops->drop(plan->context, node->number, version->id);
+        else
+            cst_copy_present(plan, copy);
+    }
     tell_end(plan, record, CST_PLAN_ENDED, text);
     cst_record_finish(plan, record);
 }

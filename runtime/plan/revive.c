@@ -70,8 +70,9 @@ static bool cut_again(struct cst_plan *plan, struct cst_version *part)
             !cst_plan_copy_room(plan, 1))
             continue;
         if (old)
-            cst_copy_remove(plan, old);
-        cst_copy_add(plan, part, copy->node, CST_COPY_CUT);
+            cst_copy_expect(plan, old, CST_COPY_CUT);
+        else
+            cst_copy_add(plan, part, copy->node, CST_COPY_CUT);
         plan->ops->cut(plan->context, copy->node->number, &piece,
                        part->origin->id);
         if (copy->state == CST_COPY_PRESENT)

@@ -57,8 +57,13 @@ bool cst_version_durable(const struct cst_version *version)
     uint32_t present = 0;
 
     for (const struct cst_copy *copy = version->copies; copy; copy = copy->next)
-        if (copy->state == CST_COPY_PRESENT && !copy->consumed)
-            present += copy->node->number == 0 ? 2 : 1;
+        if (copy->state == CST_COPY_PRESENT) {
+            if (copy->node->number == 0)
+                present += 2; /* also if consumed there: what is made of it is
+                                 there, then */
+            else if (!copy->consumed)
+                present++;
+        }
     return present >= 2;
 }
 
@@ -123,6 +128,16 @@ void cst_copy_remove(struct cst_plan *plan, struct cst_copy *copy)
         copy->after->before = copy->before;
     cst_version_touch(plan, copy->version);
     cst_plan_pool_put(&plan->copies, copy);
+}
+
+void cst_copy_expect(struct cst_plan *plan, struct cst_copy *copy,
+                     enum cst_copy_state state)
+{
+    stop_sending(copy);
+    copy->state = (uint8_t)state;
+    if (state == CST_COPY_SENT)
+        copy->node->incoming_bytes += cst_region_bytes(&copy->version->region);
+    cst_version_touch(plan, copy->version);
 }
 
 void cst_copy_present(struct cst_plan *plan, struct cst_copy *copy)
@@ -245,11 +260,28 @@ void cst_version_fetch(struct cst_plan *plan, struct cst_version *version,
     order_push(plan, cst_copy_add(plan, version, node, CST_COPY_SENT));
 }
 
-void cst_version_feed(struct cst_plan *plan, struct cst_version *version)
+static void feed_one(struct cst_plan *plan, struct cst_version *version)
 {
     for (struct cst_copy *copy = version->copies; copy; copy = copy->next)
         if (copy->state == CST_COPY_SENT && !copy->from)
             order_push(plan, copy);
+}
+
+void cst_version_feed(struct cst_plan *plan, struct cst_version *version)
+{
+    struct cst_version *stack = version;
+
+    version->fed = NULL;
+    while (stack) {
+        version = stack;
+        stack = version->fed;
+        feed_one(plan, version);
+        for (struct cst_version *part = version->children; part;
+             part = part->sibling) {
+            part->fed = stack;
+            stack = part;
+        }
+    }
 }
 
 /* ---- What nobody needs ------------------------------------------------ */
@@ -315,6 +347,8 @@ static void look_at(struct cst_plan *plan, struct cst_version *version)
     update_wants(plan, version);
     if (!cst_version_needed(version))
         drop_copies(plan, version);
+    else
+        feed_one(plan, version);
     if (version->producer && may_release(version->producer))
         cst_record_release(plan, version->producer);
     if (version->datum && version->datum->entries)
