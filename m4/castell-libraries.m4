@@ -81,3 +81,22 @@ AC_DEFUN([CASTELL_LIBDW], [
         [AC_MSG_ERROR([elfutils/libdwfl.h is needed: apt-get install libdw-dev])])])])
   AM_CONDITIONAL([HAVE_LIBDW], [test "x$castell_libdw" = xyes])
 ])
+
+# CASTELL_MPI: the module that carries messages over MPI; only that is linked
+# with it. Its header is a system header: it does not pass our warnings.
+AC_DEFUN([CASTELL_MPI], [
+  AC_ARG_WITH([mpi],
+    [AS_HELP_STRING([--without-mpi], [no messages over MPI, only over TCP])],
+    [], [with_mpi=check])
+  castell_mpi=no
+  AS_IF([test "x$with_mpi" != xno],
+    [PKG_CHECK_MODULES([OMPI], [ompi-c],
+      [castell_mpi="Open MPI `$PKG_CONFIG --modversion ompi-c`"
+       MPI_CPPFLAGS=`AS_ECHO(["$OMPI_CFLAGS"]) | sed 's/-I */-isystem /g; s/-pthread//g'`
+       MPI_LIBS=$OMPI_LIBS],
+      [AS_IF([test "x$with_mpi" = xyes],
+        [AC_MSG_ERROR([Open MPI is needed: apt-get install libopenmpi-dev])])])])
+  AC_SUBST([MPI_CPPFLAGS])
+  AC_SUBST([MPI_LIBS])
+  AM_CONDITIONAL([HAVE_MPI], [test "x$castell_mpi" != xno])
+])

@@ -1,6 +1,7 @@
 /* connect.c - get a connection for a link, and another when it breaks. */
 #include "base/clock.h"
 #include "net/mesh.h"
+#include "net/mpi.h"
 
 #define CST_WAIT_FIRST_NS (10 * CST_NS_PER_MS)
 #define CST_WAIT_MOST_NS  (500 * CST_NS_PER_MS)
@@ -118,8 +119,28 @@ void cst_connect_take(struct cst_mesh *mesh, struct cst_conn *conn)
     cst_conn_admit(mesh, conn, CST_CONN_DATA, peer);
     link->conn = conn;
     marks = cst_link_marks(link);
+    marks.mpi = cst_mpi_hope(mesh, link);
     cst_put_marks(&conn->out, CST_SEGMENT_LINK, &marks);
     cst_tcp_push(mesh, link);
+}
+
+/* The best that both have. */
+static void choose_carrier(struct cst_mesh *mesh, struct cst_link *link,
+                           bool other_may)
+{
+    struct cst_marks marks;
+
+    if (!other_may || !cst_mpi_hope(mesh, link)) {
+        cst_mpi_detach(mesh, link);
+        link->carrier = &cst_tcp_carrier;
+        link->counts.carrier = cst_tcp_carrier.name;
+    } else if (!cst_mpi_attach(mesh, link)) {
+        /* No memory, while the other side believes that we use it. */
+        cst_mpi_detach(mesh, link);
+        marks = cst_link_marks(link);
+        cst_put_marks(&link->conn->out, CST_SEGMENT_CLOSED, &marks);
+        cst_tcp_push(mesh, link);
+    }
 }
 
 bool cst_connect_linked(struct cst_mesh *mesh, struct cst_conn *conn,
@@ -136,11 +157,10 @@ bool cst_connect_linked(struct cst_mesh *mesh, struct cst_conn *conn,
     link->broken_ns = 0;
     link->wait_ns = 0;
     link->retry_ns = 0;
-    link->carrier = &cst_tcp_carrier;
-    link->counts.carrier = cst_tcp_carrier.name;
     if (!cst_link_acknowledge(mesh, link, marks))
         return false;
     cst_link_rewind(link);
+    choose_carrier(mesh, link, marks->mpi);
     link->probes = mesh->stay == CST_STAY_LEAVING;
     cst_link_touch(mesh, link);
     return true;
@@ -166,6 +186,7 @@ void cst_connect_broken(struct cst_mesh *mesh, struct cst_conn *conn)
     if (!link || link->conn != conn)
         return;
     link->conn = NULL;
+    cst_mpi_detach(mesh, link);
     link->carrier = NULL;
     if (!link->broken_ns)
         link->broken_ns = mesh->now_ns;
@@ -187,6 +208,7 @@ void cst_connect_timer(struct cst_mesh *mesh, struct cst_link *link)
     bool younger = mesh->net.self > link->peer->number;
     uint64_t patience_ns = 2 * mesh->dead_ns;
 
+    cst_mpi_timer(mesh, link);
     /* The younger keeps a connection that once was there: the other side may
        have something to send again. */
     if (!link->broken_ns || link->conn || (!younger && !cst_link_busy(link)))

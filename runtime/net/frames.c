@@ -228,18 +228,81 @@ bool cst_get_marks(const uint8_t *bytes, size_t size,
     return cst_reader_done(&reader) && mpi <= 1;
 }
 
+void cst_put_bulk_head(struct cst_writer *writer, uint64_t number,
+                       uint64_t payload_size, const void *header,
+                       size_t header_size)
+{
+    cst_put_u64(writer, number);
+    cst_put_u64(writer, payload_size);
+    cst_put_bytes(writer, header, header_size);
+}
+
+bool cst_get_next_bulk_head(struct cst_reader *reader,
+                            struct cst_bulk_head *ret_head)
+{
+    ret_head->number = cst_get_u64(reader);
+    ret_head->payload_size = cst_get_u64(reader);
+    ret_head->header = cst_get_bytes(reader, &ret_head->header_size);
+    return !reader->bad && ret_head->payload_size > 0 &&
+           ret_head->payload_size <= SIZE_MAX / 2 &&
+           ret_head->header_size <= CST_NET_HEADER_MAX;
+}
+
 bool cst_get_bulk_head(const uint8_t *bytes, size_t size,
                        struct cst_bulk_head *ret_head)
 {
     struct cst_reader reader;
 
     cst_reader_init(&reader, bytes, size);
-    ret_head->number = cst_get_u64(&reader);
-    ret_head->payload_size = cst_get_u64(&reader);
-    ret_head->header = cst_get_bytes(&reader, &ret_head->header_size);
-    return cst_reader_done(&reader) && ret_head->payload_size > 0 &&
-           ret_head->payload_size <= SIZE_MAX / 2 &&
-           ret_head->header_size <= CST_NET_HEADER_MAX;
+    return cst_get_next_bulk_head(&reader, ret_head) &&
+           cst_reader_done(&reader);
+}
+
+void cst_put_bell(struct cst_writer *writer, enum cst_segment type,
+                  const struct cst_bell *bell)
+{
+    size_t begin = cst_segment_begin(writer, type);
+
+    cst_put_u64(writer, bell->marks.stream);
+    cst_put_u64(writer, bell->marks.bulk);
+    cst_put_u64(writer, bell->batches);
+    cst_segment_end(writer, begin);
+}
+
+bool cst_get_bell(const uint8_t *bytes, size_t size, struct cst_bell *ret_bell)
+{
+    struct cst_reader reader;
+
+    cst_reader_init(&reader, bytes, size);
+    ret_bell->marks.stream = cst_get_u64(&reader);
+    ret_bell->marks.bulk = cst_get_u64(&reader);
+    ret_bell->marks.mpi = false;
+    ret_bell->batches = cst_get_u64(&reader);
+    return cst_reader_done(&reader);
+}
+
+void cst_put_batch(struct cst_writer *writer, const struct cst_batch *batch)
+{
+    cst_put_u64(writer, batch->number);
+    cst_put_u64(writer, batch->position);
+    cst_put_u64(writer, batch->marks.stream);
+    cst_put_u64(writer, batch->marks.bulk);
+    cst_put_bytes(writer, batch->stream, batch->stream_size);
+}
+
+bool cst_get_batch(const uint8_t *bytes, size_t size,
+                   struct cst_batch *ret_batch)
+{
+    struct cst_reader *reader = &ret_batch->rest;
+
+    cst_reader_init(reader, bytes, size);
+    ret_batch->number = cst_get_u64(reader);
+    ret_batch->position = cst_get_u64(reader);
+    ret_batch->marks.stream = cst_get_u64(reader);
+    ret_batch->marks.bulk = cst_get_u64(reader);
+    ret_batch->marks.mpi = false;
+    ret_batch->stream = cst_get_bytes(reader, &ret_batch->stream_size);
+    return !reader->bad;
 }
 
 void cst_print_where(const struct cst_where *where, char *text, size_t capacity)

@@ -116,6 +116,22 @@ struct cst_bulk_head {
     size_t header_size;
 };
 
+/* SLEEP and RING, with how many batches came, or were sent, over MPI. */
+struct cst_bell {
+    struct cst_marks marks;
+    uint64_t batches;
+};
+
+/* A message of MPI: a part of the stream, and headers of payloads behind it. */
+struct cst_batch {
+    uint64_t number;   /* of the batch; the first 8 bytes */
+    uint64_t position; /* of the stream */
+    struct cst_marks marks;
+    const uint8_t *stream;
+    size_t stream_size;
+    struct cst_reader rest; /* when decoded */
+};
+
 /* Begin and end a segment; what is between is put with wire.h. */
 size_t cst_segment_begin(struct cst_writer *writer, enum cst_segment type);
 void cst_segment_end(struct cst_writer *writer, size_t begin);
@@ -143,6 +159,13 @@ void cst_put_news(struct cst_writer *writer, enum cst_segment type,
 void cst_put_marks(struct cst_writer *writer, enum cst_segment type,
                    const struct cst_marks *marks);
 
+void cst_put_bulk_head(struct cst_writer *writer, uint64_t number,
+                       uint64_t payload_size, const void *header,
+                       size_t header_size);
+void cst_put_bell(struct cst_writer *writer, enum cst_segment type,
+                  const struct cst_bell *bell);
+void cst_put_batch(struct cst_writer *writer, const struct cst_batch *batch);
+
 bool cst_get_shake_hello(const uint8_t *bytes, size_t size,
                          struct cst_shake_hello *ret_hello);
 bool cst_get_peer(const uint8_t *bytes, size_t size,
@@ -155,6 +178,13 @@ bool cst_get_marks(const uint8_t *bytes, size_t size,
                    struct cst_marks *ret_marks);
 bool cst_get_bulk_head(const uint8_t *bytes, size_t size,
                        struct cst_bulk_head *ret_head);
+bool cst_get_bell(const uint8_t *bytes, size_t size, struct cst_bell *ret_bell);
+bool cst_get_batch(const uint8_t *bytes, size_t size,
+                   struct cst_batch *ret_batch);
+
+/* One of several; for what is behind the stream of a batch. */
+bool cst_get_next_bulk_head(struct cst_reader *reader,
+                            struct cst_bulk_head *ret_head);
 
 /* The file `master`, which people may read too. `capacity` of 1 KiB does. */
 void cst_print_where(const struct cst_where *where, char *text,

@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "net/mesh.h"
+#include "net/mpi.h"
 
 enum {
     CST_STREAM_MIN = 4 << 10,
@@ -41,6 +42,7 @@ void cst_link_destroy(struct cst_mesh *mesh, struct cst_link *link)
     uint32_t number = link->peer->number;
 
     undirty(mesh, link);
+    cst_mpi_detach(mesh, link);
     if (link->conn)
         cst_conn_close(mesh, link->conn);
     if (link->attempt)
@@ -112,6 +114,7 @@ static enum castell_status send_bulk(struct cst_link *link, const void *header,
     bulk->from = payload->from;
     bulk->size = cst_rows_bytes(&payload->from);
     bulk->cookie = payload->cookie;
+    bulk->transfer = NULL;
     bulk->header_size = header_size;
     if (header_size)
         memcpy(bulk->header, header, header_size);
@@ -220,15 +223,19 @@ bool cst_link_acknowledge(struct cst_mesh *mesh, struct cst_link *link,
     struct cst_stream *out = &link->out;
     uint32_t number = link->peer->number;
 
-    if (marks->stream < out->acked || marks->stream > out->sent ||
+    if (marks->stream > out->sent ||
         marks->bulk >
             (link->bulk_next ? link->bulk_next->number : link->bulk_numbers)) {
         cst_mesh_why(mesh, "process %u acknowledges what it was not sent",
                      number);
         return false;
     }
-    out->begin += (size_t)(marks->stream - out->acked);
-    out->acked = marks->stream;
+    /* Marks that come by different ways may overtake each other. */
+    if (marks->stream > out->acked) {
+        out->begin += (size_t)(marks->stream - out->acked);
+        out->acked = marks->stream;
+        cst_mpi_moved(mesh, link);
+    }
     if (out->acked == out->end) {
         out->begin = 0;
         if (out->capacity > CST_STREAM_KEPT) {
@@ -241,10 +248,17 @@ bool cst_link_acknowledge(struct cst_mesh *mesh, struct cst_link *link,
         struct cst_bulk_out *bulk = link->bulk_first;
 
         link->bulk_first = bulk->next;
-        mesh->net.told++;
-        owner->sent(owner->owner, number, bulk->cookie, true);
+        cst_mpi_moved(mesh, link);
+        if (bulk->transfer) {
+            bulk->transfer->bulk = NULL; /* sent() when MPI says so too */
+        } else {
+            mesh->net.told++;
+            owner->sent(owner->owner, number, bulk->cookie, true);
+        }
         cst_free(bulk);
     }
+    if (link->mpi && (out->sent < out->end || link->bulk_next))
+        cst_link_touch(mesh, link);
     if (mesh->stay == CST_STAY_LEAVING && cst_link_busy(link)) {
         link->probes = true;
         cst_link_touch(mesh, link);
@@ -306,6 +320,7 @@ struct cst_bulk_in *cst_link_bulk_begin(struct cst_mesh *mesh,
         return NULL;
     }
     in->received = 0;
+    in->arrived = false;
     if (in->active)
         return in;
     in->header = cst_alloc(head->header_size ? head->header_size : 1);

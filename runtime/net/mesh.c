@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/thread.h"
+#include "net/mpi.h"
 #include "net/open.h"
 
 #include <errno.h>
@@ -229,17 +230,38 @@ static void run_wishes(struct cst_mesh *mesh)
 /* Let who sleeps know of a deadline that is sooner than it thought. */
 static void set_wakeup(struct cst_mesh *mesh)
 {
-    uint64_t before_ns = atomic_exchange(&mesh->wakeup_ns, mesh->timer_ns);
+    uint64_t before_ns =
+        atomic_load_explicit(&mesh->wakeup_ns, memory_order_relaxed);
 
+    if (mesh->mpi)
+        atomic_store_explicit(&mesh->restless, cst_mpi_restless(mesh->mpi),
+                              memory_order_relaxed);
+    if (mesh->timer_ns == before_ns)
+        return;
+    atomic_store(&mesh->wakeup_ns, mesh->timer_ns);
     if (mesh->timer_ns < before_ns && !mesh->polling)
         cst_net_wake(&mesh->net);
+}
+
+/* With MPI about, a look at the sockets would be the dearest part of a poll. */
+static void poll_sockets(struct cst_mesh *mesh)
+{
+    struct epoll_event events[CST_EVENTS];
+    int count;
+
+    if (mesh->mpi) {
+        if (mesh->now_ns - mesh->mpi->epoll_ns < CST_MPI_EPOLL_NS)
+            return;
+        mesh->mpi->epoll_ns = mesh->now_ns;
+    }
+    count = epoll_wait(mesh->epoll, events, CST_EVENTS, 0);
+    for (int i = 0; i < count && mesh->stay != CST_STAY_OVER; i++)
+        conn_event(mesh, events[i].data.ptr, events[i].events);
 }
 
 static uint32_t mesh_poll(struct cst_net *net)
 {
     struct cst_mesh *mesh = (struct cst_mesh *)net;
-    struct epoll_event events[CST_EVENTS];
-    int count;
 
     net->told = 0;
     if (mesh->stay == CST_STAY_OVER)
@@ -249,9 +271,9 @@ static uint32_t mesh_poll(struct cst_net *net)
     if (mesh->now_ns - mesh->last_ns > mesh->dead_ns / 2)
         forgive(mesh);
     mesh->last_ns = mesh->now_ns;
-    count = epoll_wait(mesh->epoll, events, CST_EVENTS, 0);
-    for (int i = 0; i < count && mesh->stay != CST_STAY_OVER; i++)
-        conn_event(mesh, events[i].data.ptr, events[i].events);
+    poll_sockets(mesh);
+    if (mesh->mpi && mesh->stay != CST_STAY_OVER)
+        cst_mpi_poll(mesh);
     if (mesh->stay != CST_STAY_OVER && mesh->now_ns >= mesh->timer_ns)
         run_timers(mesh);
     if (mesh->stay != CST_STAY_OVER)
@@ -278,6 +300,10 @@ static void mesh_flush(struct cst_net *net)
 
 static bool mesh_doze(struct cst_net *net)
 {
+    struct cst_mesh *mesh = (struct cst_mesh *)net;
+
+    if (mesh->mpi && mesh->stay != CST_STAY_OVER)
+        cst_mpi_doze(mesh);
     mesh_flush(net);
     return true;
 }
@@ -306,6 +332,9 @@ static void mesh_sleep(struct cst_net *net, uint64_t timeout_ns)
 
     if (deadline_ns <= now_ns)
         return;
+    if (atomic_load_explicit(&mesh->restless, memory_order_relaxed) &&
+        timeout_ns > CST_MPI_NAP_NS)
+        timeout_ns = CST_MPI_NAP_NS;
     if (deadline_ns - now_ns < timeout_ns)
         timeout_ns = deadline_ns - now_ns;
     if (timeout_ns > CST_NS_PER_S * 3600)

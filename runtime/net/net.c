@@ -2,7 +2,7 @@
 #include "net/net.h"
 
 #include "base/fail.h"
-#include "net/net_internal.h"
+#include "net/mpi.h"
 
 void cst_net_leave(struct cst_net *net)
 {
@@ -24,7 +24,7 @@ void cst_net_close(struct cst_net *net)
 
 bool cst_net_exit_hard(void)
 {
-    return false;
+    return cst_mpi_exit_hard();
 }
 
 uint32_t cst_net_poll(struct cst_net *net)

@@ -118,14 +118,17 @@ struct cst_net_owner {
      * Where to? Fill *ret_into with rows of as many bytes in all (their shape
      * need not be the sender's) and return true; then message() or dropped()
      * follows. Or return false: the payload is thrown away as it comes, and
-     * message() follows. Asked once for each message.
+     * message() follows. Asked once for each message; and again when MPI failed
+     * in the middle of it: then name another place, for dropped() follows for
+     * the first one.
      */
     bool (*payload_into)(void *owner, uint32_t peer, const void *header,
                          size_t header_size, size_t payload_size,
                          struct cst_rows *ret_into);
 
     /* Nothing will be written any more to what payload_into() said, and what is
-       in it is undefined: the sender is gone. May come after gone(). */
+       in it is undefined: the sender is gone, or will send it again. May come
+       after gone(). */
     void (*dropped)(void *owner, uint32_t peer, const struct cst_rows *into);
 
     /*

@@ -144,6 +144,8 @@ struct cst_stream {
     uint64_t end;
 };
 
+struct cst_mpi_transfer;
+
 /* A message with payload on its way out. */
 struct cst_bulk_out {
     struct cst_bulk_out *next;
@@ -151,6 +153,7 @@ struct cst_bulk_out {
     struct cst_rows from;
     size_t size;
     void *cookie;
+    struct cst_mpi_transfer *transfer; /* MPI may hold the rows */
     size_t header_size;
     uint8_t header[];
 };
@@ -165,6 +168,7 @@ struct cst_bulk_in {
     size_t received;
     size_t header_size;
     uint8_t *header;
+    struct cst_mpi_transfer *transfer; /* MPI writes to the rows */
 };
 
 struct cst_carrier {
@@ -207,6 +211,7 @@ struct cst_link {
 
     struct cst_net_counts counts;
     struct cst_mpi_link *mpi; /* while the pair uses MPI */
+    bool mpi_spent;           /* it has, or could not, and never will again */
 };
 
 /* ---- Peers, and the mesh --------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "net/mesh.h"
+#include "net/mpi.h"
 #include "net/rundir.h"
 
 #include <errno.h>
@@ -98,6 +99,8 @@ static enum castell_status create(const struct cst_net_options *options,
         cst_mesh_close(&mesh->net);
         return status;
     }
+    if (options->mpi)
+        cst_mpi_start(mesh, options->modules);
     *ret_mesh = mesh;
     return CASTELL_OK;
 }
@@ -240,6 +243,7 @@ void cst_mesh_close(struct cst_net *net)
     while (mesh->conns)
         cst_conn_close(mesh, mesh->conns);
     cst_conn_sweep(mesh);
+    cst_mpi_stop(mesh);
     if (mesh->epoll >= 0)
         close(mesh->epoll);
     if (mesh->bell >= 0)

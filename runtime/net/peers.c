@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "net/mesh.h"
+#include "net/mpi.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +95,8 @@ void cst_mesh_peer_gone(struct cst_mesh *mesh, struct cst_peer *peer,
     if (peer->state == CST_PEER_GONE)
         return;
     peer->state = CST_PEER_GONE;
+    if (how == CST_NET_DIED)
+        cst_mpi_died(mesh, peer);
     if (peer->link)
         cst_link_destroy(mesh, peer->link);
     /* The number is remembered, what it said is not. */

@@ -2,6 +2,7 @@
 #include "base/fail.h"
 #include "base/thread.h"
 #include "net/mesh.h"
+#include "net/mpi.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -45,9 +46,8 @@ static void add_messages(struct cst_link *link, struct cst_burst *burst)
     if (!link->bulk_headed) {
         size_t begin = cst_segment_begin(&burst->second, CST_SEGMENT_BULK);
 
-        cst_put_u64(&burst->second, bulk->number);
-        cst_put_u64(&burst->second, bulk->size);
-        cst_put_bytes(&burst->second, bulk->header, bulk->header_size);
+        cst_put_bulk_head(&burst->second, bulk->number, bulk->size,
+                          bulk->header, bulk->header_size);
         cst_segment_end(&burst->second, begin);
         link->bulk_headed = true;
     }
@@ -63,8 +63,10 @@ static void acknowledge(struct cst_link *link, struct cst_conn *conn)
 {
     struct cst_marks marks;
 
-    if (!link->probed && link->bulk_in == link->bulk_told &&
-        link->stream_in - link->stream_told < CST_ACK_EVERY)
+    if (!link->probed &&
+        (link->carrier != &cst_tcp_carrier ||
+         (link->bulk_in == link->bulk_told &&
+          link->stream_in - link->stream_told < CST_ACK_EVERY)))
         return;
     marks = cst_link_marks(link);
     cst_put_marks(&conn->out, CST_SEGMENT_ACK, &marks);
@@ -271,8 +273,15 @@ static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
         return cst_get_marks(body, size, &marks) &&
                cst_connect_linked(mesh, conn, &marks);
     case CST_SEGMENT_ACK:
+        cst_mpi_answered(link);
         return conn->linked && cst_get_marks(body, size, &marks) &&
                cst_link_acknowledge(mesh, link, &marks);
+    case CST_SEGMENT_CLOSED:
+        return cst_get_marks(body, size, &marks) &&
+               cst_mpi_closed(mesh, link, &marks);
+    case CST_SEGMENT_SLEEP:
+    case CST_SEGMENT_RING:
+        return cst_mpi_bell(mesh, link, type, body, size);
     case CST_SEGMENT_PROBE:
         link->probed = true;
         cst_link_touch(mesh, link);

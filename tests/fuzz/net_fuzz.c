@@ -71,6 +71,31 @@ static void fuzz_data(const uint8_t *data, size_t size)
     }
 }
 
+static void fuzz_mpi(const uint8_t *data, size_t size)
+{
+    struct cst_writer writer = {0};
+    struct cst_bulk_head head;
+    struct cst_bell bell;
+    struct cst_batch batch;
+
+    if (cst_get_bell(data, size, &bell)) {
+        cst_put_bell(&writer, CST_SEGMENT_RING, &bell);
+        same(&writer, data, size);
+    }
+    if (!cst_get_batch(data, size, &batch))
+        return;
+    CST_ASSERT(batch.stream >= data &&
+               batch.stream_size <= (size_t)(data + size - batch.stream));
+    cst_put_batch(&writer, &batch);
+    while (cst_reader_left(&batch.rest) > 0 &&
+           cst_get_next_bulk_head(&batch.rest, &head))
+        cst_put_bulk_head(&writer, head.number, head.payload_size, head.header,
+                          head.header_size);
+    CST_ASSERT(!writer.bad && writer.size <= size);
+    CST_ASSERT(memcmp(writer.bytes, data, writer.size) == 0);
+    cst_writer_release(&writer);
+}
+
 static void fuzz_where(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -100,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    length <= size - CST_SEGMENT_PREFIX);
     fuzz_control(data, size);
     fuzz_data(data, size);
+    fuzz_mpi(data, size);
     fuzz_where(data, size);
     return 0;
 }

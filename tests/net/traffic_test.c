@@ -2,13 +2,19 @@
  * traffic_test.c - thousands of messages of random sizes and shapes between
  * three processes, all to all at once, arrive whole, once and in order; also
  * while their connections are being cut.
+ *
+ * Called as `traffic.t DIRECTORY MODE` it is one process of an MPI world: see
+ * mpi.t. Modes: peace; cuts, as above; silent: one process's MPI sends nothing
+ * any more; kill: one process is killed.
  */
 #include "base/memory.h"
 #include "harness/tap.h"
-#include "net/mesh.h"
+#include "net/mpi.h"
 #include "net/side.h"
 #include "wire/wire.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,14 +37,17 @@ struct traffic {
     struct side side;
     uint64_t random;
     uint32_t sent[SIDES];
-    uint32_t due_small[SIDES]; /* the number that must come next */
+    uint32_t came[SIDES];        /* messages, of each */
+    uint32_t outstanding[SIDES]; /* payloads, to each */
+    uint32_t refused[SIDES];     /* of those, not arrived */
+    uint32_t due_small[SIDES];   /* the number that must come next */
     uint32_t due_bulk[SIDES];
-    uint32_t arrived; /* messages */
+    uint32_t arrived; /* messages, of all */
     uint32_t wrong;
-    uint32_t returned; /* payloads that were sent */
-    uint32_t payloads;
-    bool cuts; /* break connections now and then */
+    bool may_lose; /* somebody is going to be killed */
+    bool cuts;     /* break connections now and then */
     uint32_t cut_count;
+    void (*each)(struct traffic *traffic); /* with each step */
 };
 
 static uint64_t draw(struct traffic *traffic, uint64_t limit)
@@ -131,7 +140,7 @@ static void send_one(struct traffic *traffic, uint32_t to)
         check_rows(&payload->rows, seed, true);
         out.from = payload->rows;
         out.cookie = payload;
-        traffic->payloads++;
+        traffic->outstanding[to]++;
     }
     cst_put_u32(&header, number);
     cst_put_u32(&header, seed);
@@ -200,15 +209,21 @@ static void on_message(void *owner, uint32_t peer, const void *bytes,
         free(into->base);
     }
     traffic->arrived++;
+    traffic->came[peer]++;
 }
 
 static void on_sent(void *owner, uint32_t peer, void *cookie, bool arrived)
 {
     struct traffic *traffic = ((struct side *)owner)->user;
 
-    traffic->wrong += !arrived;
-    traffic->returned++;
+    traffic->refused[peer] += !arrived; /* right when it is gone in a moment */
+    traffic->outstanding[peer]--;
     payload_free(cookie);
+}
+
+static void on_dropped(void *owner, uint32_t peer, const struct cst_rows *into)
+{
+    free(into->base);
 }
 
 /* Break the data connection to somebody, in the middle of whatever it does. */
@@ -223,32 +238,57 @@ static void cut_one(struct traffic *traffic)
     traffic->cut_count++;
 }
 
+/* What was told to be wrong, or not told as promised. */
+static uint32_t count_wrong(const struct traffic *traffic)
+{
+    uint32_t wrong = traffic->wrong + traffic->side.errors;
+
+    for (uint32_t i = 0; i < SIDES; i++)
+        if (traffic->refused[i] && traffic->side.state[i] == 1)
+            wrong++;
+    return wrong;
+}
+
+/* Nothing more to send to that one, nor to come from it? */
+static bool is_done(const struct traffic *traffic, uint32_t peer)
+{
+    return peer == cst_net_self(traffic->side.net) ||
+           (traffic->may_lose && traffic->side.state[peer] == 2) ||
+           (traffic->sent[peer] == MESSAGES &&
+            traffic->came[peer] == MESSAGES && traffic->outstanding[peer] == 0);
+}
+
+static bool all_done(const struct traffic *traffic)
+{
+    for (uint32_t i = 0; i < SIDES; i++)
+        if (!is_done(traffic, i))
+            return false;
+    return true;
+}
+
 /* Send and receive all; the same in each process. */
 static void run_traffic(struct traffic *traffic)
 {
-    uint32_t self = cst_net_self(traffic->side.net);
-    uint32_t left = (SIDES - 1) * MESSAGES;
-
-    traffic->random = 77 + self;
+    traffic->random = 77 + cst_net_self(traffic->side.net);
     for (uint32_t i = 0; i < SIDES; i++)
         traffic->due_small[i] = 1;
-    while (left > 0 || traffic->arrived < (SIDES - 1) * MESSAGES ||
-           traffic->returned < traffic->payloads) {
-        for (int i = 0; i < 5 && left > 0; i++) {
+    while (!all_done(traffic)) {
+        for (int i = 0; i < 5; i++) {
             uint32_t to = (uint32_t)draw(traffic, SIDES);
 
-            if (to == self || traffic->sent[to] == MESSAGES ||
-                traffic->payloads - traffic->returned > 100)
-                continue;
-            send_one(traffic, to);
-            left--;
+            if (traffic->side.state[to] == 1 && traffic->sent[to] < MESSAGES &&
+                traffic->outstanding[to] < 50)
+                send_one(traffic, to);
         }
-        if (traffic->cuts && draw(traffic, 400) == 0 && traffic->cut_count < 30)
+        if (traffic->cuts && draw(traffic, 50) == 0 && traffic->cut_count < 30)
             cut_one(traffic);
-        if (cst_net_poll(traffic->side.net) == 0 && left == 0)
+        if (traffic->each)
+            traffic->each(traffic);
+        if (cst_net_poll(traffic->side.net) == 0)
             side_step(&traffic->side);
         if (traffic->side.is_over ||
-            (traffic->side.gone && traffic->side.last_end != CST_NET_LEFT))
+            (traffic->side.gone && traffic->side.last_end != CST_NET_LEFT &&
+             !traffic->may_lose))
             tap_bail(traffic->side.last_why);
     }
 }
@@ -261,6 +301,7 @@ static void traffic_init(struct traffic *traffic, bool cuts)
     traffic->side.owner.message = on_message;
     traffic->side.owner.payload_into = on_payload_into;
     traffic->side.owner.sent = on_sent;
+    traffic->side.owner.dropped = on_dropped;
     traffic->cuts = cuts;
 }
 
@@ -281,7 +322,7 @@ static int be_worker(const char *directory, void *argument)
     cst_net_close(traffic.side.net);
     if (traffic.side.over != CST_NET_OVER_LEFT)
         return 3;
-    return traffic.wrong || traffic.side.errors ? 4 : 0;
+    return count_wrong(&traffic) ? 4 : 0;
 }
 
 static void test_traffic(bool cuts)
@@ -301,7 +342,8 @@ static void test_traffic(bool cuts)
     must(side_until(&traffic.side, &traffic.side.there, SIDES - 1, 20000),
          "all are there, %s", when);
     run_traffic(&traffic);
-    ok(traffic.wrong == 0, "all messages are right and in order, %s", when);
+    ok(count_wrong(&traffic) == 0, "all messages are right and in order, %s",
+       when);
     must(cst_net_counts(traffic.side.net, 1, &counts), "there are counts");
     ok(counts.messages_sent == MESSAGES &&
            counts.messages_received == MESSAGES && counts.unacknowledged < 3000,
@@ -318,8 +360,116 @@ static void test_traffic(bool cuts)
     side_remove(directory);
 }
 
-int main(void)
+/* ---- A process of an MPI world ---------------------------------------------- */
+
+#define NEVER  ((uintptr_t)1) /* a request of the silent MPI */
+#define CALLED ((uintptr_t)2) /* that was cancelled */
+
+static const struct cst_mpi_ops *true_ops;
+static struct cst_mpi_ops silent_ops;
+
+static int silent_send(uint32_t rank, int tag,
+                       const struct cst_mpi_piece *piece,
+                       uintptr_t *ret_request)
 {
+    *ret_request = NEVER;
+    return 0;
+}
+
+static int silent_test(uintptr_t *request, uint32_t *ret_rank, size_t *ret_size)
+{
+    if (*request == NEVER)
+        return CST_MPI_PENDING;
+    if (*request == CALLED)
+        return CST_MPI_FAILED;
+    return true_ops->test(request, ret_rank, ret_size);
+}
+
+static void silent_cancel(uintptr_t *request)
+{
+    if (*request == NEVER)
+        *request = CALLED;
+    else
+        true_ops->cancel(request);
+}
+
+static void fall_silent(struct traffic *traffic)
+{
+    struct cst_mesh *mesh = (struct cst_mesh *)traffic->side.net;
+
+    if (traffic->arrived < 1000 || true_ops || !mesh->mpi)
+        return;
+    true_ops = mesh->mpi->ops;
+    silent_ops = *true_ops;
+    silent_ops.send = silent_send;
+    silent_ops.test = silent_test;
+    silent_ops.cancel = silent_cancel;
+    mesh->mpi->ops = &silent_ops;
+}
+
+static void be_killed(struct traffic *traffic)
+{
+    if (traffic->arrived > 1000)
+        (void)kill(getpid(), SIGKILL);
+}
+
+static void check_carriers(const struct traffic *traffic, const char *mode)
+{
+    struct cst_net_counts counts;
+
+    for (uint32_t i = 0; i < SIDES; i++)
+        if (cst_net_counts(traffic->side.net, i, &counts))
+            printf("rank %s mode %s: %s to %u\n",
+                   getenv("OMPI_COMM_WORLD_RANK"), mode, counts.carrier, i);
+}
+
+static int be_rank(const char *directory, const char *mode)
+{
+    static struct traffic traffic;
+    struct cst_net_options options = side_options(directory);
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    bool is_master = strcmp(rank, "0") == 0;
+    bool kills = strcmp(mode, "kill") == 0;
+
+    options.mpi = true;
+    options.modules = getenv("CASTELL_TEST_MODULES");
+    options.silent_ns = S;
+    traffic_init(&traffic, strcmp(mode, "cuts") == 0);
+    traffic.may_lose = kills;
+    if (strcmp(mode, "silent") == 0 && strcmp(rank, "1") == 0)
+        traffic.each = fall_silent;
+    if (kills && strcmp(rank, "2") == 0)
+        traffic.each = be_killed;
+    if (is_master
+            ? cst_net_open(&options, &traffic.side.owner, &traffic.side.net)
+            : cst_net_join(&options, &traffic.side.owner, &traffic.side.net))
+        tap_bail(castell_error_text());
+    if (!side_until(&traffic.side, &traffic.side.joined, SIDES - 1, 20000))
+        tap_bail("not all are there");
+    run_traffic(&traffic);
+    check_carriers(&traffic, mode);
+    if (!is_master)
+        cst_net_leave(traffic.side.net);
+    while (!(is_master ? traffic.side.gone == SIDES - 1 : traffic.side.is_over))
+        side_step(&traffic.side);
+    cst_net_close(traffic.side.net);
+    if (count_wrong(&traffic))
+        printf("rank %s: %u are wrong\n", rank, count_wrong(&traffic));
+    else
+        printf("rank %s: fine%s\n", rank,
+               cst_net_exit_hard() ? ", exits hard" : "");
+    if (*traffic.side.log)
+        printf("rank %s: %s", rank, traffic.side.log);
+    (void)fflush(stdout);
+    if (cst_net_exit_hard())
+        _exit(0);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return be_rank(argv[1], argv[2]);
     test_traffic(false);
     test_traffic(true);
     return tap_done();
