@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "castell.h"
+#include "cluster/cluster.h"
 #include "engine/engine.h"
 #include "topo/topo.h"
 #include "trace/progress.h"
@@ -23,6 +24,7 @@ struct cst_run {
     struct cst_topo *topo;
     struct cst_engine *engine;
     struct cst_worker *worker;
+    struct cst_cluster *cluster; /* NULL: one process */
     struct cst_arena *arena;
     struct cst_limits limits;
     struct cst_kind free_kind;

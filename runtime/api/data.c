@@ -39,6 +39,8 @@ void castell_free(void *memory)
         return;
     castell_must(cst_api_enter("castell_free", &self), NULL);
     castell_must(cst_arena_retire(cst_run()->arena, memory, &size), NULL);
+    if (cst_run()->cluster)
+        return; /* other nodes may still want what lies there: at the end */
     task = cst_api_task(self, 1, 0, -1);
     if (!task)
         return; /* its memory is lost, and nothing else */

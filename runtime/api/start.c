@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXECUTORS_MAX = 256, EXIT_CANNOT_START = 2 };
 
@@ -164,6 +165,7 @@ static enum castell_status make_engine(struct cst_run *run,
 
 static void clean_up(struct cst_run *run)
 {
+    cst_cluster_destroy(run->cluster);
     cst_engine_destroy(run->engine);
     cst_trace_close(run->trace);
     cst_arena_destroy(run->arena);
@@ -179,12 +181,35 @@ static void count(void *engine, struct castell_counters *ret_counters)
     cst_engine_counters(engine, ret_counters);
 }
 
+/* A worker of a run on several nodes does not come back to main(). */
+_Noreturn static void serve_and_end(struct cst_run *run)
+{
+    const struct cst_wait over = {cst_cluster_over(run->cluster), 1};
+    const char *why;
+    bool well;
+
+    run_here.number = cst_worker_run_number(run->worker);
+    __atomic_store_n(&running, true, __ATOMIC_RELEASE);
+    cst_worker_wait(cst_self(), &over);
+    well = cst_cluster_left_well(run->cluster, &why);
+    if (!well)
+        (void)fprintf(stderr, "castell: a worker ends: %s\n", why);
+    cst_cluster_stop(run->cluster);
+    (void)fflush(NULL);
+    /* Bodies may still run, for a master that is not there. */
+    _exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 static enum castell_status start(struct cst_run *run,
                                  const struct castell_options *options)
 {
     struct cst_topo_options topo = {0};
+    struct cst_cluster_options cluster;
     enum castell_status status;
 
+    status = cst_cluster_environment(&cluster);
+    if (status != CASTELL_OK)
+        return status;
     status = read_limits(run, options, &topo.executors);
     if (status == CASTELL_OK)
         status = cst_topo_load(&topo, &run->topo);
@@ -203,8 +228,16 @@ static enum castell_status start(struct cst_run *run,
     if (status != CASTELL_OK)
         return status;
     cst_threads_init();
-    status = cst_worker_start(run->engine, run->topo, run->limits.cores,
-                              &run->worker);
+    if (cluster.role != CST_CLUSTER_NONE)
+        status = cst_cluster_start(&cluster, run->engine, &run->limits,
+                                   &run->cluster);
+    if (status == CASTELL_OK)
+        status = cst_worker_start(run->engine, run->topo, run->limits.cores,
+                                  &run->worker);
+    if (status == CASTELL_OK && run->cluster)
+        status = cst_cluster_watch(run->cluster);
+    if (status == CASTELL_OK && cluster.role == CST_CLUSTER_WORKER)
+        serve_and_end(run);
     if (status == CASTELL_OK)
         status = cst_progress_start(count, run->engine, &run->progress);
     return status;
@@ -221,6 +254,8 @@ enum castell_status castell_start_with(const struct castell_options *options)
                         "castell_stop()");
     status = start(&run_here, options ? options : &none);
     if (status != CASTELL_OK) {
+        if (run_here.cluster)
+            cst_cluster_stop(run_here.cluster);
         if (run_here.worker)
             cst_worker_stop(run_here.worker);
         clean_up(&run_here);
@@ -284,6 +319,8 @@ int castell_stop(void)
     status = finish(run->owner);
     cst_progress_stop(run->progress);
     run->progress = NULL;
+    if (run->cluster)
+        cst_cluster_stop(run->cluster);
     cst_worker_stop(run->worker);
     run->worker = NULL;
     __atomic_store_n(&running, false, __ATOMIC_RELEASE);

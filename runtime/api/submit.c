@@ -22,8 +22,8 @@ struct cst_task *cst_api_task(struct cst_self *self, uint32_t accesses_count,
     task->state = CST_TASK_SUBMITTED;
     task->parent = self->task ? self->task : cst_engine_root(engine);
     /* It matters only whether it is 0, 1 or more. */
-    task->depth = (uint16_t)(task->parent->depth +
-                             (task->parent->depth < UINT16_MAX ? 1 : 0));
+    task->depth = (uint8_t)(task->parent->depth +
+                            (task->parent->depth < UINT8_MAX ? 1 : 0));
     task->id = ((uint64_t)self->port->desk.index << 40) + ++self->port->ids;
     return task;
 }
@@ -132,6 +132,24 @@ static enum castell_status known_kind(struct castell_kind *kind,
     return know(kind, ret_kind);
 }
 
+/* Can some node of the run? */
+static enum castell_status
+check_somewhere(const struct cst_kind *kind,
+                const struct castell_submission *from)
+{
+    struct cst_cluster *cluster = cst_run()->cluster;
+    uint32_t choices = atomic_load(&kind->choices_count);
+    enum castell_status status = CASTELL_ERR_UNSATISFIABLE;
+
+    if (from->constraint)
+        return cst_cluster_check(cluster, from->constraint, kind->label,
+                                 from->where);
+    for (uint32_t i = 0; i < choices && status != CASTELL_OK; i++)
+        status = cst_cluster_check(cluster, &kind->choices[i].constraint,
+                                   kind->label, from->where);
+    return status;
+}
+
 /* Can this node ever run it? */
 static enum castell_status check_possible(const struct cst_kind *kind,
                                           const struct castell_submission *from)
@@ -139,6 +157,8 @@ static enum castell_status check_possible(const struct cst_kind *kind,
     const struct cst_limits *limits = &cst_run()->limits;
     uint32_t choices = atomic_load(&kind->choices_count);
 
+    if (cst_run()->cluster && !cst_self()->task)
+        return check_somewhere(kind, from);
     if (from->constraint)
         return cst_constraint_check(limits, from->constraint, kind->label,
                                     from->where);
@@ -246,6 +266,7 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
     task->where = from->where;
     task->priority = from->priority;
     task->group = self->group;
+    task->argument_size = (uint32_t)from->argument_size;
     if (from->argument_size > 0)
         memcpy(cst_task_argument(task), from->argument, from->argument_size);
     if (task->extra) {
@@ -260,6 +281,16 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
         task->flags |= CST_TASK_INLINE;
     *ret_task = task;
     return CASTELL_OK;
+}
+
+/* On several nodes, an undeferred task of the program's is waited for. */
+static void run_elsewhere(struct cst_self *self, struct cst_task *task)
+{
+    uint64_t after = cst_task_after(task);
+
+    task->flags &= ~(uint32_t)CST_TASK_INLINE;
+    cst_api_tell(self, task, true);
+    cst_api_wait(self, &task->generation, after);
 }
 
 /* Run an undeferred task here, as soon as it may, and see it end. */
@@ -348,7 +379,9 @@ castell_task_submit(const struct castell_submission *submission,
     count(&self->port->desk.submitted_all);
     cst_trace_event(cst_run()->trace, CST_TRACE_SUBMITTED, task->id, kind->id,
                     0);
-    if (task->flags & CST_TASK_INLINE)
+    if ((task->flags & CST_TASK_INLINE) && cst_run()->cluster && !self->task)
+        run_elsewhere(self, task);
+    else if (task->flags & CST_TASK_INLINE)
         run_inline(self, task);
     else
         cst_api_tell(self, task, true);

@@ -6,18 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum castell_status cst_api_sync(struct cst_self *self)
+static enum castell_status send_signal(struct cst_self *self, uint32_t flags)
 {
     struct cst_task *task = cst_api_task(self, 0, 0, -1);
     uint64_t after;
 
     if (!task)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to wait");
-    task->flags = CST_TASK_INTERNAL | CST_TASK_SIGNAL;
+    task->flags = CST_TASK_INTERNAL | CST_TASK_SIGNAL | flags;
     after = cst_task_after(task);
     cst_api_tell(self, task, false);
     cst_api_wait(self, &task->generation, after);
     return CASTELL_OK;
+}
+
+enum castell_status cst_api_sync(struct cst_self *self)
+{
+    return send_signal(self, 0);
 }
 
 /*
@@ -53,7 +58,11 @@ enum castell_status castell_barrier(void)
                          self->task->folds_submitted);
     else
         cst_api_wait_for_all(self);
-    return cst_api_status();
+    status = cst_api_status();
+    /* On several nodes, what tasks wrote comes home too. */
+    if (status == CASTELL_OK && cst_run()->cluster && !self->task)
+        status = send_signal(self, CST_TASK_HOME);
+    return status;
 }
 
 static enum castell_status blame(const struct cst_outcome *outcome)

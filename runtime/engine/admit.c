@@ -150,7 +150,7 @@ static bool admit_one(struct cst_engine *engine, struct cst_task *task)
     }
     task->flags |= CST_TASK_ADMITTED;
     if (task->flags & CST_TASK_LENDS) { /* it goes on after a wait */
-        task->flags &= (uint16_t)~CST_TASK_LENDS;
+        task->flags &= (uint32_t)~CST_TASK_LENDS;
         engine->lenders--;
         if (!gathers)
             atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
@@ -177,7 +177,7 @@ void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task)
         engine->wide--;
     else if (task->extra->outside)
         engine->outside--;
-    task->flags &= (uint16_t)~CST_TASK_ADMITTED;
+    task->flags &= (uint32_t)~CST_TASK_ADMITTED;
 }
 
 /* It is older than what waits: before that, but after those that go on. */

@@ -32,11 +32,26 @@ static void signal(struct cst_engine *engine, struct cst_task *task)
     cst_engine_complete(engine, task);
 }
 
+/* Is it a task of the program's that some node is to be found for? */
+static bool is_to_be_placed(const struct cst_engine *engine,
+                            const struct cst_task *task)
+{
+    return __builtin_expect(engine->many != NULL, 0) &&
+           task->parent == &engine->root && engine->many->place;
+}
+
 static void make_internal_ready(struct cst_engine *engine,
                                 struct cst_task *task)
 {
-    if (task->flags & CST_TASK_SIGNAL)
+    bool far = is_to_be_placed(engine, task);
+
+    if ((task->flags & CST_TASK_SIGNAL) && far &&
+        (task->accesses_count > 0 || (task->flags & CST_TASK_HOME)))
+        engine->many->signal(engine->many->context, task);
+    else if (task->flags & CST_TASK_SIGNAL)
         signal(engine, task);
+    else if (task->kind && far)
+        engine->many->place(engine->many->context, task);
     else if (task->kind) /* a fold, or the end of memory */
         cst_ready_add_first(&engine->ready, task);
     else if (task->flags & CST_TASK_CANCELLED) /* a closed reduction's */
@@ -73,7 +88,7 @@ static void choose(struct cst_engine *engine, struct cst_task *task)
     bool crowded = cst_ready_count(&engine->ready) >= engine->limits->cores;
 
     task->choice = (uint8_t)cst_kind_choose(kind, task->extra->size, crowded);
-    task->chosen = true;
+    task->flags |= CST_TASK_CHOSEN;
     if (!task->extra->has_constraint)
         task->extra->constraint = kind->choices[task->choice].constraint;
 }
@@ -99,7 +114,7 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
         make_internal_ready(engine, task);
         return;
     }
-    if (is_off(engine, task)) {
+    if (is_off(engine, task) && !(task->flags & CST_TASK_GUEST)) {
         task->flags |= CST_TASK_CANCELLED | CST_TASK_POISONS;
         cst_engine_event(engine, CST_TRACE_CANCELLED, task);
         if (task->flags & CST_TASK_INLINE)
@@ -108,9 +123,13 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
             cst_engine_complete(engine, task);
         return;
     }
-    if ((task->flags & CST_TASK_EXCLUSIVE) &&
+    if ((task->flags & CST_TASK_EXCLUSIVE) && !(task->flags & CST_TASK_GUEST) &&
         !cst_task_take_places(task, &engine->woken))
         return;
+    if (is_to_be_placed(engine, task)) {
+        engine->many->place(engine->many->context, task);
+        return;
+    }
     if (task->flags & CST_TASK_INLINE) {
         /* Its thread asks for what it needs when it has come back to it. */
         set_needs(engine, task);

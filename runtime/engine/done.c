@@ -67,6 +67,66 @@ static void count_end(struct cst_engine *engine, const struct cst_task *task)
         add(&engine->cancelled);
 }
 
+void cst_engine_leave(struct cst_engine *engine, struct cst_task *task)
+{
+    leave_places(engine, task);
+}
+
+/* What an end does beside leaving places and memory, and telling. */
+static void prepare_end(struct cst_engine *engine, struct cst_task *task)
+{
+    if (task->flags & CST_TASK_DELETES)
+        forget_deleted(engine, task);
+    if (__builtin_expect(engine->picture != NULL, 0) &&
+        !(task->flags & CST_TASK_INTERNAL))
+        cst_picture_end(engine->picture, task);
+    count_end(engine, task);
+}
+
+/* Who is told that it has ended, and how; the memory may be another's then. */
+struct ending {
+    struct cst_task *parent; /* NULL: signals and the like are no one's; folds
+                                are */
+    struct cst_group *group;
+    uint64_t generation;
+};
+
+static struct ending ending_of(const struct cst_task *task)
+{
+    bool counts = !(task->flags & CST_TASK_INTERNAL) || task->kind;
+
+    return (struct ending){
+        counts ? task->parent : NULL, task->group,
+        (atomic_load_explicit(&task->generation, memory_order_relaxed) |
+         CST_TASK_END_MASK) +
+            1 + end_of(task)};
+}
+
+static void tell_end(struct cst_task *task, const struct ending *ending)
+{
+    if (ending->group)
+        atomic_fetch_add_explicit(&ending->group->finished, 1,
+                                  memory_order_release);
+    if (ending->parent)
+        add(&ending->parent->children_finished);
+    atomic_store_explicit(&task->generation, ending->generation,
+                          memory_order_release);
+}
+
+void cst_engine_end(struct cst_engine *engine, struct cst_task *task)
+{
+    struct ending ending = ending_of(task);
+
+    prepare_end(engine, task);
+    cst_engine_publish_regions(engine);
+    tell_end(task, &ending);
+}
+
+void cst_engine_free(struct cst_engine *engine, struct cst_task *task)
+{
+    cst_pool_free(engine, task);
+}
+
 /*
  * A task whose children are done ends. Returns its parent if that ends too.
  * Who waited looks as soon as the task counts as ended, and that comes last.
@@ -74,31 +134,19 @@ static void count_end(struct cst_engine *engine, const struct cst_task *task)
 static struct cst_task *end_one(struct cst_engine *engine,
                                 struct cst_task *task)
 {
-    struct cst_task *parent = task->parent;
-    struct cst_group *group = task->group;
-    uint64_t ended =
-        (atomic_load_explicit(&task->generation, memory_order_relaxed) |
-         CST_TASK_END_MASK) +
-        1 + end_of(task);
+    struct ending ending = ending_of(task);
+    struct cst_task *parent = ending.parent;
 
+    if (task->flags & CST_TASK_GUEST) {
+        engine->many->guest_done(engine->many->context, task);
+        cst_pool_free(engine, task);
+        return NULL;
+    }
     leave_places(engine, task);
-    if (task->flags & CST_TASK_DELETES)
-        forget_deleted(engine, task);
-    if (__builtin_expect(engine->picture != NULL, 0) &&
-        !(task->flags & CST_TASK_INTERNAL))
-        cst_picture_end(engine->picture, task);
-    count_end(engine, task);
-    /* Signals and the like are no one's children; folds are. */
-    if ((task->flags & CST_TASK_INTERNAL) && !task->kind)
-        parent = NULL;
+    prepare_end(engine, task);
     cst_pool_free(engine, task); /* for others when the baton is let go */
     cst_engine_publish_regions(engine);
-
-    if (group)
-        atomic_fetch_add_explicit(&group->finished, 1, memory_order_release);
-    if (parent)
-        add(&parent->children_finished);
-    atomic_store_explicit(&task->generation, ended, memory_order_release);
+    tell_end(task, &ending);
     if (!parent || parent->state != CST_TASK_RETURNED ||
         atomic_load_explicit(&parent->children_finished, memory_order_relaxed) <
             parent->children_submitted + parent->folds_submitted)
@@ -136,9 +184,10 @@ static void judge(struct cst_task *task)
 
 void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task)
 {
-    if (task->flags & (CST_TASK_CANCELLED | CST_TASK_FAILED))
+    if ((task->flags & (CST_TASK_CANCELLED | CST_TASK_FAILED)) &&
+        !(task->flags & CST_TASK_GUEST))
         judge(task);
-    if (task->chosen)
+    if (task->flags & CST_TASK_CHOSEN)
         cst_kind_measured(task->kind, task->choice, task->extra->size,
                           task->extra->duration_ns, task->extra->cost);
     if (task->flags & CST_TASK_ADMITTED)
@@ -156,10 +205,12 @@ void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task)
     cst_engine_complete(engine, task);
 }
 
-void cst_engine_settle(struct cst_engine *engine)
+bool cst_engine_settle(struct cst_engine *engine)
 {
+    bool any = engine->woken.first != NULL;
     struct cst_task *task;
 
     while ((task = cst_task_list_take(&engine->woken)))
         cst_engine_make_ready(engine, task);
+    return any;
 }

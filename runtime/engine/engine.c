@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "engine/engine_internal.h"
@@ -32,6 +33,7 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     engine->memory_free = options->limits->memory;
     engine->storage_free = options->limits->storage;
     engine->root.state = CST_TASK_RUNNING;
+    engine->guests.state = CST_TASK_RUNNING;
     cst_desk_setup();
     engine->fences = cst_desk_needs_fence();
     cst_lock_init(&engine->ports_lock, CST_RANK_PORTS, "ports");
@@ -188,8 +190,7 @@ static void handle(struct cst_engine *engine, uintptr_t news)
         cst_engine_put_back(engine, task);
         break;
     }
-    if (engine->woken.first)
-        cst_engine_settle(engine);
+    (void)cst_engine_settle(engine);
 }
 
 /* Deal with what one desk has to say; returns whether it said anything. */
@@ -234,6 +235,8 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
         if (read_desk(engine, port))
             cst_engine_dispatch(engine, port);
     }
+    if (engine->many && engine->many->step)
+        cst_many_step(engine);
     cst_engine_dispatch(engine, self);
     cst_pool_publish(engine);
     cst_engine_publish_regions(engine);
@@ -312,7 +315,8 @@ void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
     }
     if (engine->fences)
         atomic_thread_fence(memory_order_seq_cst);
-    if (port->desk.since_poke >= NEWS_QUIET || all_sleep(engine))
+    if (port->desk.since_poke >= NEWS_QUIET || all_sleep(engine) ||
+        cst_many_is_urgent(engine, what))
         cst_engine_poke(engine, port);
 }
 

@@ -76,6 +76,8 @@ struct cst_task_extra {
     uint64_t duration_ns;        /* of the last attempt, when measured */
     uint64_t size;               /* bytes that it accesses */
     uint32_t bypassed;           /* times that a later task was admitted */
+    void *guest;                 /* GUEST: its owner's */
+    char *how;                   /* GUEST: it failed; the owner frees it */
     struct cst_claim claim;
     struct cst_leaf leaves[]; /* REDUCES: one an access */
 };
@@ -101,6 +103,24 @@ struct cst_group {
     _Atomic(uint64_t) submitted;
     _Atomic(uint64_t) finished;
     char name[CASTELL_NAME_SIZE_MAX];
+};
+
+/*
+ * What is done otherwise when a run has several nodes; all with the baton. The
+ * tasks of the program are then not run here when they wait for nothing, but
+ * placed; and tasks that were placed here come in as guests.
+ */
+struct cst_engine_many {
+    void *context;
+    /* A task of the program, or a fold of its, waits for nothing any more. Its
+       holds are satisfied until cst_engine_leave(). */
+    void (*place)(void *context, struct cst_task *task);
+    /* The same, of a signal with accesses or CST_TASK_HOME. */
+    void (*signal)(void *context, struct cst_task *task);
+    /* A guest's body and all its children are done; it is freed afterwards. */
+    void (*guest_done)(void *context, struct cst_task *task);
+    /* News was read: hear what others say, decide, tell them. */
+    void (*step)(void *context);
 };
 
 struct cst_engine_options {
@@ -161,8 +181,43 @@ void cst_engine_poke(struct cst_engine *engine, struct cst_port *port);
  */
 void cst_engine_want(struct cst_engine *engine, struct cst_port *port);
 
+/* Once, before anything is submitted. NULL hooks are not called; kept. */
+void cst_engine_set_many(struct cst_engine *engine,
+                         const struct cst_engine_many *many);
+
+/* Does it run on several nodes? */
+bool cst_engine_is_many(const struct cst_engine *engine);
+
+/* For the hooks; with the baton. The task leaves its places. */
+void cst_engine_leave(struct cst_engine *engine, struct cst_task *task);
+/* A task that has left them ends; flags say how. Its memory stays. */
+void cst_engine_end(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_free(struct cst_engine *engine, struct cst_task *task);
+/* A signal, or a task that will not be placed, leaves its places, ends and is
+   freed. */
+void cst_engine_end_unplaced(struct cst_engine *engine, struct cst_task *task);
+/* Memory for a guest, with extra, or NULL; and give it to the executors. */
+struct cst_task *cst_engine_guest_new(struct cst_engine *engine,
+                                      uint32_t accesses_count,
+                                      size_t argument_size, bool reduces);
+void cst_engine_guest_ready(struct cst_engine *engine, struct cst_task *task);
+/* Free a guest that was not made ready, or was recalled. */
+void cst_engine_guest_discard(struct cst_engine *engine, struct cst_task *task);
+/* Take a guest back that is ready; false: it has been started. */
+bool cst_engine_guest_recall(struct cst_engine *engine, struct cst_task *task);
+/* Deal with all tasks that wait for nothing any more; false: there was none. */
+bool cst_engine_settle(struct cst_engine *engine);
+/* Of a fold: what it ends, and of how many leaves; else false. */
+bool cst_engine_fold(const struct cst_engine *engine, struct cst_task *task,
+                     struct cst_reduction **ret_reduction,
+                     uint32_t *ret_leaves);
+struct cst_data *cst_engine_data(struct cst_engine *engine);
+
 /* Is there anything that nobody has dealt with? */
 bool cst_engine_has_news(struct cst_engine *engine);
+
+/* Should somebody who is idle look what others nodes say? */
+bool cst_engine_is_due(struct cst_engine *engine);
 
 /* An executor begins (+1) or ends (-1) looking for work, or sleeping. */
 void cst_engine_count_idle(struct cst_engine *engine, int change);

@@ -41,7 +41,8 @@ struct cst_engine {
     bool fences;                         /* cst_desk_needs_fence() */
     _Atomic(enum castell_status) status; /* written once at most */
     struct cst_kinds *kinds;
-    struct cst_trace *trace; /* NULL: none */
+    struct cst_trace *trace;            /* NULL: none */
+    const struct cst_engine_many *many; /* NULL: one node */
 
     /* Guarded by ports_lock; ports_count is read without it. */
     struct cst_lock ports_lock;
@@ -85,6 +86,8 @@ struct cst_engine {
                                  count of the root's folds */
     struct cst_kind fold_kind;
     struct cst_task root;
+    struct cst_task guests;       /* the parent of guests */
+    _Atomic(uint64_t) stepped_ns; /* when many->step() was last called */
 };
 
 /* pool.c */
@@ -108,8 +111,6 @@ void cst_access_region(const struct cst_access *access,
 /* done.c */
 void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task);
 void cst_engine_complete(struct cst_engine *engine, struct cst_task *task);
-/* Deal with all woken tasks. */
-void cst_engine_settle(struct cst_engine *engine);
 
 /* reduce.c */
 void cst_engine_init_folds(struct cst_engine *engine);
@@ -145,6 +146,11 @@ void cst_blame_note(struct cst_engine *engine, struct cst_task *task);
 /* Say which task is to blame for poison among what a signal reads. */
 void cst_blame_find(struct cst_engine *engine, struct cst_task *task,
                     struct cst_outcome *outcome);
+
+/* many.c: hear and tell other nodes. */
+void cst_many_step(struct cst_engine *engine);
+/* Other nodes may wait for what was done. */
+bool cst_many_is_urgent(struct cst_engine *engine, enum cst_news what);
 
 /* group.c */
 void cst_groups_release(struct cst_engine *engine);

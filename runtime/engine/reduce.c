@@ -37,7 +37,8 @@ static struct cst_task *own_task(struct cst_engine *engine,
     task->flags = CST_TASK_INTERNAL;
     task->state = CST_TASK_WAITING;
     task->parent = parent;
-    task->depth = (uint16_t)(parent->depth + 1);
+    task->depth =
+        (uint8_t)(parent->depth < UINT8_MAX ? parent->depth + 1 : UINT8_MAX);
     task->id = ++engine->internal_ids | UINT64_C(1) << 63;
     access->base = (void *)region->base; /* NOLINT(performance-no-int-to-ptr) */
     access->size = region->size;
@@ -166,6 +167,18 @@ static int fold_body(void *const *buffers, const void *argument)
     cst_reduction_finish(fold->reduction, fold->leaves);
     cst_reduction_destroy(fold->reduction);
     return 0;
+}
+
+bool cst_engine_fold(const struct cst_engine *engine, struct cst_task *task,
+                     struct cst_reduction **ret_reduction, uint32_t *ret_leaves)
+{
+    const struct fold *fold = cst_task_argument(task);
+
+    if (task->kind != &engine->fold_kind)
+        return false;
+    *ret_reduction = fold->reduction;
+    *ret_leaves = fold->leaves;
+    return true;
 }
 
 /* It is a child of whoever submitted the leaves, and waited for. */

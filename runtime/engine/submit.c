@@ -124,7 +124,7 @@ static void forget(struct cst_engine *engine, struct cst_task *task)
             task->extra->outcome->status = CASTELL_ERR_INVALID;
     }
     task->accesses_count = 0;
-    task->flags &= (uint16_t)~CST_TASK_DELETES;
+    task->flags &= (uint32_t)~CST_TASK_DELETES;
 }
 
 void cst_engine_submitted_news(struct cst_engine *engine, struct cst_task *task)

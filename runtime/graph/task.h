@@ -58,6 +58,12 @@ enum cst_task_flags {
     CST_TASK_ADMITTED = 1 << 13,   /* holds what its constraint demands */
     CST_TASK_GATHERS = 1 << 14,    /* needs several cores */
     CST_TASK_LENDS = 1 << 15,      /* has lent what it held, while it waits */
+    CST_TASK_CHOSEN = 1 << 16,     /* its choice was counted */
+    CST_TASK_GUEST = 1 << 17,   /* the plan sent it here: it has no holds, and
+                                      one attempt */
+    CST_TASK_SUSPECT = 1 << 18, /* a guest that may crash: in a child process */
+    CST_TASK_RECALLED = 1 << 20, /* a guest that is to go back */
+    CST_TASK_HOME = 1 << 19,     /* SIGNAL: for all that tasks wrote */
 };
 
 /* One access of a task: what it names, and its hold on (the first) place. */
@@ -72,18 +78,17 @@ struct cst_access {
 struct cst_task {
     struct cst_task *next; /* in the one list it is in */
     uint32_t waits_for;    /* holds not yet satisfied */
-    uint16_t flags;        /* enum cst_task_flags */
-    uint8_t state;         /* enum cst_task_state */
-    uint8_t size_class;    /* of its memory */
+    uint32_t flags;        /* enum cst_task_flags */
     struct cst_kind *kind;
     struct cst_task *parent; /* the body that submitted it, or the root */
     uint64_t id;             /* unique in the run; never 0 */
     struct cst_group *group; /* NULL: in none */
     uint32_t accesses_count;
     int32_t priority;
-    uint16_t depth;               /* of nesting; 0 for the root */
+    uint8_t state;                /* enum cst_task_state */
+    uint8_t size_class;           /* of its memory */
+    uint8_t depth;                /* of nesting; 0 for the root */
     uint8_t choice;               /* which implementation of its kind */
-    bool chosen;                  /* ... and that was counted */
     uint32_t attempt;             /* that runs, from 1 */
     struct cst_task_extra *extra; /* NULL: has none of it */
     struct cst_hold_chunk *more;  /* holds on further places */
@@ -93,6 +98,7 @@ struct cst_task {
        root's are counted by the engine, for several threads submit them. */
     uint32_t children_submitted;
     uint32_t folds_submitted;
+    uint32_t argument_size;
     /* From here on atomic, and readable for ever: a thread whose wait is over
        may be looked at once more. The first two only ever grow. */
     _Atomic(uint64_t) generation; /* 4 x the tasks that have ended in this

@@ -264,3 +264,19 @@ void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t id)
     cst_version_revive(plan, version);
     cst_plan_settle(plan);
 }
+
+void cst_plan_cancel_all(struct cst_plan *plan)
+{
+    const struct cst_plan_ids *ids = &plan->records_by_id;
+    size_t slots = ids->slots ? ids->mask + 1 : 0;
+
+    /* Those that wait, or are recalled, leave later; the others move slots. */
+    for (size_t i = 0; i < slots; i++) {
+        struct cst_plan_record *record = ids->slots[i].thing;
+
+        if (record && record->state != CST_RECORD_AGAIN)
+            cst_plan_cancel(plan, record->task);
+    }
+    while (plan->again.first)
+        cst_plan_cancel(plan, plan->again.first->task);
+}

@@ -74,7 +74,7 @@ void cst_ready_add_again(struct cst_ready *ready, struct cst_task *task,
                                               --ready->order_again, task});
 }
 
-void cst_ready_take_flagged(struct cst_ready *ready, uint16_t flag,
+void cst_ready_take_flagged(struct cst_ready *ready, uint32_t flag,
                             struct cst_task_list *list)
 {
     struct cst_task_list plain = ready->plain;

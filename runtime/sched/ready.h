@@ -68,7 +68,7 @@ void cst_ready_add_again(struct cst_ready *ready, struct cst_task *task,
                          uint64_t deadline_ns);
 
 /* Move all tasks with that flag to a list. Looks at each. */
-void cst_ready_take_flagged(struct cst_ready *ready, uint16_t flag,
+void cst_ready_take_flagged(struct cst_ready *ready, uint32_t flag,
                             struct cst_task_list *list);
 
 /* Take the task that should run first, or NULL. */

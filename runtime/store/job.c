@@ -194,17 +194,17 @@ static bool claim_home(struct cst_store *store,
 static bool may_change(const struct cst_store_access *access)
 {
     for (uint32_t i = 0; i < access->inputs_count; i++)
-        if (cst_store_is_used(access->inputs[i].entry, 1))
+        if (!access->inputs[i].consumed ||
+            cst_store_is_used(access->inputs[i].entry, 1))
             return false;
     return true;
 }
 
 static bool change_in_place(struct cst_store *store,
-                            const struct cst_store_job *job,
                             struct cst_store_access *access,
                             struct cst_store_buffer *common)
 {
-    if (!common || job->keeps || !may_change(access))
+    if (!common || !may_change(access))
         return false;
     if (common->home && !claim_home(store, access))
         return false;
@@ -256,7 +256,7 @@ static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
         cst_buffer_ref(common);
         access->buffer = common;
     } else if ((access->outputs_count == 0 || access->inputs_count == 0 ||
-                !change_in_place(store, job, access, common)) &&
+                !change_in_place(store, access, common)) &&
                !put_together(store, access)) {
         return false;
     }
@@ -291,6 +291,7 @@ static void fire(struct cst_store *store, struct cst_store_job *job)
             release(store, job);
             store->ops->fire(store->context, job,
                              "there is no memory for what it reads and writes");
+            cst_store_job_free(job);
             return;
         }
     store->ops->fire(store->context, job, NULL);
@@ -314,12 +315,12 @@ void cst_jobs_fire(struct cst_store *store)
 
 /* ---- The end ------------------------------------------------------------- */
 
-/* What was read is not there any more when it was changed in place. */
-static void consume(struct cst_store_access *access)
+/* What was read, and may have been changed in place, is not there any more. */
+static void consume(struct cst_store_job *job)
 {
-    for (uint32_t i = 0; i < access->inputs_count; i++)
-        if (access->outputs_count > 0)
-            access->inputs[i].entry->dropped = true;
+    for (uint32_t i = 0; i < job->inputs_used; i++)
+        if (job->inputs[i].consumed)
+            job->inputs[i].entry->dropped = true;
 }
 
 static void make(struct cst_store *store, struct cst_store_access *access)
@@ -341,12 +342,9 @@ static void make(struct cst_store *store, struct cst_store_access *access)
 void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
                       bool made)
 {
-    for (uint32_t i = 0; i < job->accesses_count; i++) {
-        if (!job->keeps || made)
-            consume(&job->accesses[i]);
-        if (made)
-            make(store, &job->accesses[i]);
-    }
+    consume(job);
+    for (uint32_t i = 0; i < job->accesses_count && made; i++)
+        make(store, &job->accesses[i]);
     release(store, job);
     cst_store_job_free(job);
     cst_home_settle(store);
@@ -355,7 +353,6 @@ void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
 
 void cst_store_withdraw(struct cst_store *store, struct cst_store_job *job)
 {
-    CST_ASSERT(!job->fired);
     release(store, job);
     cst_store_job_free(job);
     cst_home_settle(store);

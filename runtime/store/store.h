@@ -38,6 +38,8 @@ struct cst_store_job;
 /* One version that a job reads. */
 struct cst_store_input {
     struct cst_piece piece;
+    bool consumed; /* nobody else will want it here: it may be changed in place,
+                      and is gone when the job has run */
     /* The store's own. */
     struct cst_store_entry *entry;
     struct cst_store_job *job;
@@ -63,7 +65,6 @@ struct cst_store_access {
 struct cst_store_job {
     uint64_t id;
     uint32_t attempt;
-    bool keeps;  /* leaves its inputs as they are: they may be needed again */
     void *owner; /* free for the caller */
     uint32_t accesses_count;
     struct cst_store_access *accesses;
@@ -124,7 +125,7 @@ cst_store_assign(struct cst_store *store, struct cst_store_job *job);
 void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
                       bool made);
 
-/* A job that was not fired is not to run here; frees it. */
+/* A job that was not fired, or not begun since, is not to run here; frees it. */
 void cst_store_withdraw(struct cst_store *store, struct cst_store_job *job);
 
 /* ---- Versions -------------------------------------------------------- */

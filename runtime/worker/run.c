@@ -52,6 +52,12 @@ static void report(struct cst_self *self, struct cst_task *task,
     const char *where = where_of(task);
     char text[TEXT_SIZE];
 
+    if (task->flags & CST_TASK_GUEST) { /* others judge it */
+        CST_ASSERT(task->extra);
+        task->extra->how = cst_strdup(how);
+        task->flags |= CST_TASK_FAILED;
+        return;
+    }
     (void)snprintf(text, sizeof(text), "task %s%s%s%s failed: %s%s",
                    task->kind->label, where ? " (" : "", where ? where : "",
                    where ? ")" : "", how,
@@ -196,10 +202,29 @@ static bool run_in_child(struct attempt *attempt)
 
 /* ---- Private copies ----------------------------------------------------- */
 
+/* A guest's private copy was given to it; it only has to be begun. */
+static bool begin_guest_leaves(struct cst_task *task)
+{
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        const struct cst_access *access = &cst_task_accesses(task)[i];
+        const struct castell_reduction *operation =
+            task->extra->leaves[i].operation;
+
+        if (access->hold.epoch != CST_EPOCH_REDUCTION)
+            continue;
+        for (uint32_t row = 0; row < access->hold.user; row++)
+            operation->identity((char *)access->base + row * access->pitch,
+                                access->size / operation->element_size);
+    }
+    return true;
+}
+
 static bool begin_leaves(struct attempt *attempt)
 {
     struct cst_task *task = attempt->task;
 
+    if (task->flags & CST_TASK_GUEST)
+        return begin_guest_leaves(task);
     for (uint32_t i = 0; i < task->accesses_count; i++)
         if (cst_task_accesses(task)[i].hold.epoch == CST_EPOCH_REDUCTION &&
             cst_reduction_begin(task->extra->leaves[i].reduction,
@@ -220,7 +245,7 @@ static void end_leaves(struct attempt *attempt, bool good)
         struct cst_leaf *leaf = &task->extra->leaves[i];
 
         if (cst_task_accesses(task)[i].hold.epoch != CST_EPOCH_REDUCTION ||
-            !attempt->buffers[i])
+            (task->flags & CST_TASK_GUEST) || !attempt->buffers[i])
             continue;
         if (good)
             cst_reduction_end(leaf->reduction, leaf->leaf, attempt->buffers[i]);
@@ -237,9 +262,16 @@ static void set_buffers(struct cst_task *task, void **buffers)
     struct cst_access *accesses = cst_task_accesses(task);
 
     for (uint32_t i = 0; i < task->accesses_count; i++)
-        buffers[i] = accesses[i].hold.epoch == CST_EPOCH_REDUCTION
+        buffers[i] = accesses[i].hold.epoch == CST_EPOCH_REDUCTION &&
+                             !(task->flags & CST_TASK_GUEST)
                          ? NULL
                          : accesses[i].base;
+}
+
+static bool is_isolated(const struct cst_task *task)
+{
+    return (task->kind->flags & CASTELL_ISOLATED) ||
+           (task->flags & CST_TASK_SUSPECT);
 }
 
 static bool attempt_once(struct attempt *attempt)
@@ -251,8 +283,7 @@ static bool attempt_once(struct attempt *attempt)
     event(attempt->self, CST_TRACE_STARTED, task, (int)task->attempt);
     good = !reduces || begin_leaves(attempt);
     if (good)
-        good = task->kind->flags & CASTELL_ISOLATED ? run_in_child(attempt)
-                                                    : run_here(attempt);
+        good = is_isolated(task) ? run_in_child(attempt) : run_here(attempt);
     if (reduces)
         end_leaves(attempt, good);
     event(attempt->self, CST_TRACE_ENDED, task, good ? 0 : 1);
@@ -267,6 +298,8 @@ static bool attempt_all(struct attempt *attempt)
     struct cst_save *save = NULL;
     bool good = false;
 
+    if (task->flags & CST_TASK_GUEST) /* its others may be elsewhere */
+        return attempt_once(attempt);
     if (kind->retries > 0 && !(kind->flags & CASTELL_ISOLATED)) {
         size_t count = written_rows(task, attempt->rows, true);
 
@@ -300,7 +333,8 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
 
     attempt.buffers = cst_zalloc((count + 1) * sizeof(*attempt.buffers));
     attempt.rows = cst_zalloc((count + 1) * sizeof(*attempt.rows));
-    task->attempt = 0;
+    if (!(task->flags & CST_TASK_GUEST))
+        task->attempt = 0;
     if (attempt.buffers && attempt.rows) {
         set_buffers(task, attempt.buffers);
         good = attempt_all(&attempt);
@@ -331,14 +365,18 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
 {
     void *buffers[BUFFERS_HERE];
     struct cst_access *accesses = cst_task_accesses(task);
+    uint64_t begin = task->extra ? cst_clock_ns() : 0;
     int result;
 
     for (uint32_t i = 0; i < task->accesses_count; i++)
         buffers[i] = accesses[i].base;
-    task->attempt = 1;
+    if (!(task->flags & CST_TASK_GUEST))
+        task->attempt = 1;
     event(self, CST_TRACE_STARTED, task, 1);
     result = task->kind->choices[0].body(buffers, cst_task_argument(task));
     event(self, CST_TRACE_ENDED, task, result);
+    if (task->extra)
+        task->extra->duration_ns = cst_clock_ns() - begin;
     if (__builtin_expect(result != 0, 0)) {
         char how[TEXT_SIZE];
 
@@ -403,8 +441,8 @@ void cst_worker_run(struct cst_self *self, struct cst_task *task)
     count_running(self, 1);
     /* Where exit() lands under a simple body is in cst_serve(). */
     if (task->kind->simple && task->accesses_count <= BUFFERS_HERE &&
-        !(task->flags &
-          (CST_TASK_REDUCES | CST_TASK_INLINE | CST_TASK_GATHERS)))
+        !(task->flags & (CST_TASK_REDUCES | CST_TASK_INLINE | CST_TASK_GATHERS |
+                         CST_TASK_SUSPECT)))
         run_simply(self, task);
     else
         run_carefully(self, task);

@@ -19,7 +19,7 @@ static struct cst_task *find(struct cst_self *self, bool look)
 
     if (task || !look)
         return task;
-    if (cst_engine_has_news(engine)) {
+    if (cst_engine_has_news(engine) || cst_engine_is_due(engine)) {
         cst_engine_poke(engine, self->port);
         task = cst_desk_take(desk);
     }

@@ -224,6 +224,7 @@ static void receive(uint64_t version)
 static void assign(struct job *job)
 {
     uint32_t writes = draw(3); /* 0: reads; 1: both; 2: writes */
+    bool keeps;
 
     job->first = draw(BLOCKS);
     job->count = 1 + draw(BLOCKS - job->first < 3 ? BLOCKS - job->first : 3);
@@ -236,8 +237,8 @@ static void assign(struct job *job)
     if (!job->job)
         tap_bail("no memory");
     job->job->owner = job;
-    job->job->keeps = draw(4) == 0;
-    job->failed = job->job->keeps && draw(2) == 0;
+    keeps = draw(4) == 0;
+    job->failed = keeps && draw(2) == 0;
     cst_store_job_room(job->job, 0, writes == 2 ? 0 : job->count,
                        writes == 0 ? 0 : job->count);
     job->job->accesses[0].region = region_of(job->first, job->count);
@@ -246,6 +247,7 @@ static void assign(struct job *job)
 
         if (writes != 2) {
             job->job->accesses[0].inputs[i].piece = piece_of(*current);
+            job->job->accesses[0].inputs[i].consumed = writes == 1 && !keeps;
             t.facts[*current].jobs++;
         }
         if (writes == 0)
@@ -260,53 +262,55 @@ static void assign(struct job *job)
     sure(cst_store_assign(t.store, job->job));
 }
 
-static void finish(struct job *job)
+/* What its body sees and does. */
+static void run_body(const struct job *job)
 {
     const struct cst_store_access *access = &job->job->accesses[0];
     char *buffer = job->job->buffers[0];
 
     for (uint32_t i = 0; i < access->inputs_count; i++) {
-        uint64_t version = access->inputs[i].piece.version;
+        struct fact *fact = &t.facts[access->inputs[i].piece.version];
 
-        t.wrong += !is_all(buffer + (size_t)i * WIDTH, t.facts[version].value);
+        t.wrong += !is_all(buffer + (size_t)i * WIDTH, fact->value);
+        fact->jobs--;
     }
     for (uint32_t i = 0; i < access->outputs_count; i++) {
         struct fact *fact = &t.facts[access->outputs[i].version];
 
         fill(buffer + (size_t)i * WIDTH, fact->value);
         fact->here = !job->failed;
-        fact->coming = job->failed;
+        fact->coming = job->failed; /* it runs elsewhere in the end */
+        if (job->failed && t.home[fact->block] == access->outputs[i].version)
+            t.home[fact->block] = 0;
     }
+}
+
+/* The versions that nobody wants when the job is over. */
+static uint32_t unwanted_after(const struct job *job, uint64_t *ret_versions)
+{
+    const struct cst_store_access *access = &job->job->accesses[0];
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < access->inputs_count; i++)
-        t.facts[access->inputs[i].piece.version].jobs--;
-    if (job->failed) {
-        uint64_t versions[BLOCKS];
-        uint64_t inputs[BLOCKS];
-        uint32_t outputs_count = access->outputs_count;
-        uint32_t inputs_count = outputs_count ? access->inputs_count : 0;
+        if (!access->inputs[i].consumed &&
+            t.facts[access->inputs[i].piece.version].gone)
+            ret_versions[count++] = access->inputs[i].piece.version;
+    for (uint32_t i = 0; i < access->outputs_count && !job->failed; i++)
+        if (t.facts[access->outputs[i].version].gone)
+            ret_versions[count++] = access->outputs[i].version;
+    return count;
+}
 
-        /* It ran elsewhere in the end. */
-        for (uint32_t i = 0; i < outputs_count; i++) {
-            versions[i] = access->outputs[i].version;
-            if (t.home[t.facts[versions[i]].block] == versions[i])
-                t.home[t.facts[versions[i]].block] = 0;
-        }
-        for (uint32_t i = 0; i < inputs_count; i++)
-            inputs[i] = access->inputs[i].piece.version;
-        cst_store_finish(t.store, job->job, false);
-        for (uint32_t i = 0; i < inputs_count; i++)
-            cst_store_drop(t.store, inputs[i]);
-    } else {
-        uint64_t unwanted[BLOCKS];
-        uint32_t count = 0;
+static void finish(struct job *job)
+{
+    uint64_t unwanted[2 * BLOCKS];
+    uint32_t count;
 
-        for (uint32_t i = 0; i < access->outputs_count; i++)
-            if (t.facts[access->outputs[i].version].gone)
-                unwanted[count++] = access->outputs[i].version;
-        cst_store_finish(t.store, job->job, true);
-        for (uint32_t i = 0; i < count; i++)
-            cst_store_drop(t.store, unwanted[i]);
-    }
+    run_body(job);
+    count = unwanted_after(job, unwanted);
+    cst_store_finish(t.store, job->job, !job->failed);
+    for (uint32_t i = 0; i < count; i++)
+        cst_store_drop(t.store, unwanted[i]);
     job->job = NULL;
 }
 

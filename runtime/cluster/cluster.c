@@ -1,0 +1,281 @@
+#include "cluster/cluster.h"
+
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/parse.h"
+#include "base/thread.h"
+#include "cluster/cluster_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    WORKERS_MAX = 1 << 14,
+    POLL_NS = 1500,   /* between two looks at the net, at least */
+    REST_NS = 100000, /* of the thread, while others poll */
+    SLEEP_NS = 200000000,
+    HELLO_MAX = 2048,
+};
+
+static const uint64_t join_wait_ns = UINT64_C(60) * 1000000000;
+
+/* ---- What the environment says --------------------------------------------- */
+
+/* Which process of the world or job step is this? Those that mpirun and srun
+   start hear it in one of these ways. */
+static bool is_first(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK",
+                                        "PMI_RANK", "SLURM_PROCID"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *text = cst_parse_environment(names[i]);
+
+        if (text)
+            return strcmp(text, "0") == 0;
+    }
+    return true;
+}
+
+static enum castell_status read_role(struct cst_cluster_options *options)
+{
+    const char *text = cst_parse_environment("CASTELL_ROLE");
+
+    options->role = CST_CLUSTER_NONE;
+    if (!text)
+        return CASTELL_OK;
+    if (strcmp(text, "auto") == 0)
+        options->role = is_first() ? CST_CLUSTER_MASTER : CST_CLUSTER_WORKER;
+    else if (strcmp(text, "master") == 0)
+        options->role = CST_CLUSTER_MASTER;
+    else if (strcmp(text, "worker") == 0)
+        options->role = CST_CLUSTER_WORKER;
+    else
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "CASTELL_ROLE is \"%s\": auto, master and worker are "
+                        "known; castell run sets it",
+                        text);
+    return CASTELL_OK;
+}
+
+enum castell_status
+cst_cluster_environment(struct cst_cluster_options *ret_options)
+{
+    const char *workers = cst_parse_environment("CASTELL_WORKERS");
+    const char *runs = cst_parse_environment("CASTELL_MASTER_TASKS");
+    const char *carrier = cst_parse_environment("CASTELL_CARRIER");
+    enum castell_status status;
+
+    *ret_options = (struct cst_cluster_options){.home_runs = true};
+    status = read_role(ret_options);
+    if (status != CASTELL_OK || ret_options->role == CST_CLUSTER_NONE)
+        return status;
+    ret_options->directory = cst_parse_environment("CASTELL_RUN_DIR");
+    if (!ret_options->directory)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "CASTELL_ROLE is set but CASTELL_RUN_DIR is not: "
+                        "start the program with castell run");
+    if (workers)
+        status = cst_parse_count("CASTELL_WORKERS", workers, 0, WORKERS_MAX,
+                                 &ret_options->workers);
+    if (status != CASTELL_OK)
+        return status;
+    ret_options->home_runs = !runs || strcmp(runs, "0") != 0;
+    ret_options->mpi = !carrier || strcmp(carrier, "tcp") != 0;
+    ret_options->policy = cst_parse_environment("CASTELL_POLICY");
+    return CASTELL_OK;
+}
+
+/* ---- Steps -------------------------------------------------------------------- */
+
+static __thread bool is_net_thread;
+
+static void step(void *context)
+{
+    struct cst_cluster *cluster = context;
+    uint64_t now = cst_clock_ns();
+    uint32_t events = 0;
+
+    if (is_net_thread ||
+        now - atomic_load_explicit(&cluster->polled_ns, memory_order_relaxed) >
+            POLL_NS) {
+        events = cst_net_poll(cluster->net);
+        atomic_store_explicit(&cluster->polled_ns, now, memory_order_relaxed);
+    }
+    cst_node_settle(cluster);
+    if (cluster->is_master)
+        cst_master_step(cluster);
+    cst_net_flush(cluster->net);
+    if (is_net_thread)
+        atomic_store(&cluster->dozes,
+                     events == 0 && cst_net_doze(cluster->net));
+}
+
+static void rest(uint64_t ns)
+{
+    struct timespec time = {0, (long)ns};
+
+    (void)nanosleep(&time, NULL);
+}
+
+/*
+ * Polls when nobody else does: executors that have nothing to do poll, and
+ * those that end tasks. While they do this thread only looks now and then.
+ */
+static void *watch(void *argument)
+{
+    struct cst_cluster *cluster = argument;
+    struct cst_port *port = NULL;
+
+    is_net_thread = true;
+    if (cst_engine_port(cluster->engine, &port) != CASTELL_OK)
+        return NULL;
+    while (!atomic_load(&cluster->stop)) {
+        uint64_t now = cst_clock_ns();
+
+        if (now - atomic_load(&cluster->polled_ns) < REST_NS) {
+            rest(REST_NS);
+            continue;
+        }
+        atomic_store(&cluster->dozes, false);
+        cst_engine_poke(cluster->engine, port);
+        if (atomic_load(&cluster->dozes))
+            cst_net_sleep(cluster->net, SLEEP_NS);
+    }
+    atomic_store(&port->used, false);
+    return NULL;
+}
+
+/* ---- Start --------------------------------------------------------------------- */
+
+static enum castell_status open_net(struct cst_cluster *cluster,
+                                    const struct cst_limits *limits)
+{
+    uint8_t hello[HELLO_MAX];
+    struct cst_writer writer;
+    struct cst_net_owner owner = cst_cluster_owner(cluster);
+    struct cst_net_options options = {
+        .directory = cluster->options.directory,
+        .hello = hello,
+        .mpi = cluster->options.mpi,
+    };
+
+    cst_writer_init_fixed(&writer, hello, sizeof(hello));
+    cst_put_hello(&writer, cst_kinds_table_hash(), limits);
+    if (writer.bad)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "the features of this node are too long");
+    options.hello_size = writer.size;
+    return cluster->is_master ? cst_net_open(&options, &owner, &cluster->net)
+                              : cst_net_join(&options, &owner, &cluster->net);
+}
+
+/* Nobody else runs yet. */
+static void wait_for_workers(struct cst_cluster *cluster)
+{
+    uint64_t end = cst_clock_ns() + join_wait_ns;
+
+    while (cluster->joined < cluster->options.workers) {
+        if (cst_clock_ns() > end) {
+            (void)fprintf(stderr,
+                          "castell: %u of %u workers have joined in %u s; the "
+                          "run begins with them\n",
+                          cluster->joined, cluster->options.workers,
+                          (uint32_t)(join_wait_ns / 1000000000));
+            return;
+        }
+        if (cst_net_poll(cluster->net) == 0 && cst_net_doze(cluster->net))
+            cst_net_sleep(cluster->net, SLEEP_NS);
+    }
+}
+
+static enum castell_status begin(struct cst_cluster *cluster,
+                                 const struct cst_limits *limits)
+{
+    enum castell_status status = cst_node_init(cluster);
+
+    if (status == CASTELL_OK && cluster->is_master)
+        status = cst_master_init(cluster, limits);
+    if (status == CASTELL_OK)
+        status = open_net(cluster, limits);
+    if (status != CASTELL_OK)
+        return status;
+    if (cluster->is_master)
+        wait_for_workers(cluster);
+    cst_engine_set_many(cluster->engine, &cluster->many);
+    return CASTELL_OK;
+}
+
+enum castell_status cst_cluster_start(const struct cst_cluster_options *options,
+                                      struct cst_engine *engine,
+                                      const struct cst_limits *limits,
+                                      struct cst_cluster **ret_cluster)
+{
+    struct cst_cluster *cluster = cst_zalloc(sizeof(*cluster));
+    enum castell_status status;
+
+    if (!cluster)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a cluster");
+    cluster->engine = engine;
+    cluster->options = *options;
+    cluster->is_master = options->role == CST_CLUSTER_MASTER;
+    cluster->many.context = cluster;
+    cluster->many.guest_done = cst_node_guest_done;
+    cluster->many.step = step;
+    *ret_cluster = cluster;
+    status = begin(cluster, limits);
+    if (status != CASTELL_OK) {
+        cst_cluster_stop(cluster);
+        cst_cluster_destroy(cluster);
+        *ret_cluster = NULL;
+    }
+    return status;
+}
+
+enum castell_status cst_cluster_watch(struct cst_cluster *cluster)
+{
+    enum castell_status status =
+        cst_thread_start("castell-net", watch, cluster, &cluster->thread);
+
+    cluster->has_thread = status == CASTELL_OK;
+    return status;
+}
+
+_Atomic(uint64_t) *cst_cluster_over(struct cst_cluster *cluster)
+{
+    return &cluster->over;
+}
+
+bool cst_cluster_left_well(const struct cst_cluster *cluster,
+                           const char **ret_why)
+{
+    *ret_why = cluster->why;
+    return cluster->left_well;
+}
+
+void cst_cluster_stop(struct cst_cluster *cluster)
+{
+    if (cluster->has_thread) {
+        atomic_store(&cluster->stop, true);
+        cst_net_wake(cluster->net);
+        (void)pthread_join(cluster->thread, NULL);
+        cluster->has_thread = false;
+    }
+}
+
+void cst_cluster_destroy(struct cst_cluster *cluster)
+{
+    if (!cluster)
+        return;
+    cst_net_close(cluster->net);
+    if (cluster->is_master)
+        cst_master_release(cluster);
+    cst_node_release(cluster);
+    cst_cluster_release(cluster);
+    cst_writer_release(&cluster->out);
+    cst_writer_release(&cluster->part);
+    cst_free(cluster);
+}

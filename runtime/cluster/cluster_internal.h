@@ -1,0 +1,198 @@
+/*
+ * cluster_internal.h - what the files of cluster/ share.
+ */
+#ifndef CST_CLUSTER_CLUSTER_INTERNAL_H
+#define CST_CLUSTER_CLUSTER_INTERNAL_H
+
+#include "base/lock.h"
+#include "base/map.h"
+#include "cluster/cluster.h"
+#include "cluster/message.h"
+#include "net/net.h"
+#include "plan/plan.h"
+#include "sched/declare.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+/* A task that was assigned to this node. */
+struct cst_visit {
+    uint64_t id;
+    uint32_t attempt;
+    bool fired;
+    bool unwanted; /* it was cancelled: nobody hears how it ended */
+    bool leaves;   /* it is on its way back: it was not started */
+    struct cst_store_job *job;
+    struct cst_task *task;
+};
+
+/* A node of the run, as the master knows it. */
+struct cst_member {
+    struct cst_member *next;
+    uint32_t number;
+    bool gone;
+    struct cst_message_hello hello;
+};
+
+/* Things to be told when nobody is in the way: plan calls us from its middle. */
+enum cst_later { CST_LATER_ENDED, CST_LATER_FORGET, CST_LATER_GRANTED };
+
+struct cst_later_item {
+    struct cst_task *task;
+    enum cst_later what;
+    enum cst_plan_end end;
+    bool poisoned;
+};
+
+/* What a fold needs to know of its reduction elsewhere. */
+struct cst_known_reduction {
+    uint64_t kind;
+    uint32_t index;
+    uint32_t users; /* leaves and folds that are not forgotten */
+};
+
+/* A payload that comes. */
+struct cst_incoming {
+    struct cst_incoming *next;
+    void *base;
+    uint64_t version;
+    uint64_t begin_ns;
+};
+
+/* Messages that come in parts, from one peer. */
+struct cst_parts {
+    uint32_t peer;
+    struct cst_parts *next;
+    struct cst_writer bytes;
+};
+
+struct cst_cluster {
+    struct cst_engine *engine;
+    struct cst_engine_many many;
+    struct cst_net *net;
+    bool is_master;
+    struct cst_cluster_options options;
+
+    /* The node. */
+    struct cst_store *store;
+    struct cst_map visits; /* by id */
+    struct cst_map kinds;  /* struct cst_kind, by hash of the name */
+    struct cst_kind fold_kind;
+    uint64_t *unsent; /* versions whose sending failed at once */
+    size_t unsent_count;
+    size_t unsent_max;
+    struct cst_incoming *incoming;
+    struct cst_parts *parts;
+    struct cst_writer out; /* the message that is being made */
+    struct cst_writer part;
+
+    /* The master. */
+    struct cst_plan *plan;
+    struct cst_writer local; /* orders to node 0: u32 size, message */
+    struct cst_later_item *later;
+    size_t later_count;
+    size_t later_max;
+    struct cst_map reductions; /* struct cst_known_reduction, by address */
+    uint32_t joined;           /* workers so far */
+    bool failed;               /* the plan was told that the run has failed */
+    struct cst_lock members_lock;
+    struct cst_member *members;
+
+    /* The thread. */
+    pthread_t thread;
+    bool has_thread;
+    _Atomic(bool) stop;
+    _Atomic(bool) dozes;         /* the net was told that somebody sleeps */
+    _Atomic(uint64_t) polled_ns; /* when the net was polled last */
+    _Atomic(uint64_t) over;      /* worker: 1 when its stay is */
+    bool left_well;
+    char why[CST_NET_WHY_MAX];
+};
+
+/* ---- node.c: this node does what the master orders --------------------- */
+
+CASTELL_MUST_CHECK enum castell_status
+cst_node_init(struct cst_cluster *cluster);
+void cst_node_release(struct cst_cluster *cluster);
+/* One order; false: it was none. */
+bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message);
+void cst_node_guest_done(void *context, struct cst_task *task);
+/* What the store could not be told from within. */
+void cst_node_settle(struct cst_cluster *cluster);
+
+/* ---- master.c: what the plan wants done, and hears --------------------- */
+
+CASTELL_MUST_CHECK enum castell_status
+cst_master_init(struct cst_cluster *cluster, const struct cst_limits *limits);
+void cst_master_release(struct cst_cluster *cluster);
+bool cst_master_report(struct cst_cluster *cluster, uint32_t node,
+                       struct cst_reader *message);
+/* The same of node 0. */
+void cst_master_done(struct cst_cluster *cluster, uint32_t node,
+                     const struct cst_message_done *done);
+void cst_master_arrived(struct cst_cluster *cluster, uint32_t node,
+                        uint64_t version, uint64_t duration_ns);
+void cst_master_recalled(struct cst_cluster *cluster, uint32_t node,
+                         uint64_t id, uint32_t attempt);
+void cst_master_joined(struct cst_cluster *cluster, uint32_t node,
+                       const struct cst_message_hello *hello);
+void cst_master_gone(struct cst_cluster *cluster, uint32_t node);
+/* Decide all there is to decide. */
+void cst_master_step(struct cst_cluster *cluster);
+
+/* ---- order.c: what the plan orders; struct cst_plan_ops ----------------- */
+
+void cst_order_assign(void *cluster_,
+                      const struct cst_plan_assignment *assignment);
+void cst_order_push(void *cluster_, uint32_t from, uint32_t to,
+                    const struct cst_plan_piece *piece);
+void cst_order_drop(void *cluster_, uint32_t node, uint64_t version);
+void cst_order_cut(void *cluster_, uint32_t node,
+                   const struct cst_plan_piece *child, uint64_t origin);
+void cst_order_root(void *cluster_, const struct cst_plan_piece *piece);
+void cst_order_home(void *cluster_, const struct cst_plan_piece *piece);
+void cst_order_save(void *cluster_, const struct cst_plan_piece *piece);
+void cst_order_recall(void *cluster_, uint32_t node, uint64_t id,
+                      uint32_t attempt);
+void cst_order_cancel(void *cluster_, uint32_t node, uint64_t id,
+                      uint32_t attempt);
+
+/* ---- member.c: who is there ---------------------------------------------- */
+
+/* Enter a node; NULL: no memory. */
+struct cst_member *cst_member_new(struct cst_cluster *cluster, uint32_t number,
+                                  const struct cst_message_hello *hello);
+void cst_members_release(struct cst_cluster *cluster);
+
+/* ---- fold.c: the end of a reduction -------------------------------------- */
+
+void cst_fold_init(struct cst_kind *kind);
+extern const size_t cst_fold_argument_size;
+/* A reduction by the kind that names it, or NULL. */
+const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
+                                                   uint64_t kind_hash,
+                                                   uint32_t index);
+/* Tell the body of a fold what it folds; its accesses have been read. */
+void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
+                   const struct cst_message_assign *assign);
+
+/* ---- link.c: the owner of the net --------------------------------------- */
+
+struct cst_net_owner cst_cluster_owner(struct cst_cluster *cluster);
+/* Send the message in cluster->out; in parts where it is long. */
+void cst_cluster_send(struct cst_cluster *cluster, uint32_t to);
+/* Report the message in cluster->out to the master. */
+void cst_cluster_send_payload(struct cst_cluster *cluster, uint32_t to,
+                              const struct cst_rows *rows, uint64_t version);
+void cst_cluster_release(struct cst_cluster *cluster);
+
+/* Begin a message. */
+static inline struct cst_writer *cst_begin(struct cst_cluster *cluster,
+                                           enum cst_message what)
+{
+    cst_writer_clear(&cluster->out);
+    cst_put_u8(&cluster->out, (uint8_t)what);
+    return &cluster->out;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * The end of a reduction on any node: the leaves, which were made on others,
+ * are combined with what was there before.
+ */
+#include "base/fail.h"
+#include "cluster/cluster_internal.h"
+#include "device/reduction.h"
+
+#include <string.h>
+
+/* What a fold's body is told. */
+struct fold {
+    const struct castell_reduction *operation;
+    uint32_t leaves;
+    size_t size, rows, pitch;
+};
+
+const size_t cst_fold_argument_size = sizeof(struct fold);
+
+const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
+                                                   uint64_t kind_hash,
+                                                   uint32_t index)
+{
+    struct cst_kind *kind = cst_map_find(&cluster->kinds, kind_hash);
+
+    return kind ? cst_kinds_reduction(kind->name, index) : NULL;
+}
+
+void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
+                   const struct cst_message_assign *assign)
+{
+    struct fold *fold = cst_task_argument(visit->task);
+    const struct cst_region *region = &visit->job->accesses[0].region;
+
+    *fold = (struct fold){
+        cst_fold_reduction(cluster, assign->kind, assign->fold),
+        assign->accesses - 1, region->size, region->rows, region->pitch};
+}
+
+/* Combine the leaves as one process does, so that the result is the same. */
+static int fold_body(void *const *buffers, const void *argument)
+{
+    const struct fold *fold = argument;
+    struct cst_rows into = {buffers[0], fold->size, fold->rows, fold->pitch};
+    struct cst_reduction *reduction;
+
+    if (cst_reduction_create(&into, fold->operation, &reduction) != CASTELL_OK)
+        return 1;
+    for (uint32_t i = 0; i < fold->leaves; i++) {
+        void *leaf;
+
+        if (cst_reduction_begin(reduction, &leaf) != CASTELL_OK) {
+            cst_reduction_destroy(reduction);
+            return 1;
+        }
+        for (size_t row = 0; row < fold->rows; row++)
+            memcpy((char *)leaf + row * fold->pitch,
+                   (char *)buffers[i + 1] + row * fold->pitch, fold->size);
+        cst_reduction_end(reduction, i, leaf);
+    }
+    cst_reduction_finish(reduction, fold->leaves);
+    cst_reduction_destroy(reduction);
+    return 0;
+}
+
+void cst_fold_init(struct cst_kind *kind)
+{
+    kind->name = kind->label = "fold";
+    kind->simple = true;
+    kind->choices[0].body = fold_body;
+    kind->choices_count = 1;
+}

@@ -1,0 +1,472 @@
+/*
+ * A node does what the master orders: tasks come in as guests of its engine.
+ */
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cluster/cluster_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Telling the master -------------------------------------------------- */
+
+static void report_done(struct cst_cluster *cluster,
+                        const struct cst_message_done *done)
+{
+    if (cluster->is_master) {
+        cst_master_done(cluster, 0, done);
+        return;
+    }
+    cst_put_done(cst_begin(cluster, CST_MESSAGE_DONE), done);
+    cst_cluster_send(cluster, CST_NET_MASTER);
+}
+
+static void report_failure(struct cst_cluster *cluster, uint64_t id,
+                           uint32_t attempt, const char *how)
+{
+    struct cst_message_done done = {
+        .id = id, .attempt = attempt, .failed = true};
+
+    (void)snprintf(done.text, sizeof(done.text), "%s", how);
+    report_done(cluster, &done);
+}
+
+static void report_recalled(struct cst_cluster *cluster, uint64_t id,
+                            uint32_t attempt)
+{
+    struct cst_writer *out;
+
+    if (cluster->is_master) {
+        cst_master_recalled(cluster, 0, id, attempt);
+        return;
+    }
+    out = cst_begin(cluster, CST_MESSAGE_RECALLED);
+    cst_put_varint(out, id);
+    cst_put_varint(out, attempt);
+    cst_cluster_send(cluster, CST_NET_MASTER);
+}
+
+/* ---- A task comes --------------------------------------------------------- */
+
+static struct cst_kind *find_kind(struct cst_cluster *cluster,
+                                  const struct cst_message_assign *assign)
+{
+    if (assign->flags & CST_MESSAGE_FOLD)
+        return &cluster->fold_kind;
+    return cst_map_find(&cluster->kinds, assign->kind);
+}
+
+/* As api/ fills in the accesses of a task that is submitted here. */
+static void fill_access(struct cst_task *task, uint32_t index,
+                        const struct cst_message_access *from)
+{
+    struct cst_access *access = &cst_task_accesses(task)[index];
+
+    access->size = from->region.size;
+    access->pitch = from->region.pitch;
+    access->hold.user = (uint32_t)from->region.rows;
+    access->hold.mode = from->mode;
+    access->hold.epoch = from->mode == CASTELL_REDUCTION
+                             ? (uint8_t)CST_EPOCH_REDUCTION
+                             : (uint8_t)CST_EPOCH_WRITE;
+    access->hold.reads = from->mode != CASTELL_OUT;
+    access->hold.writes =
+        from->mode != CASTELL_IN && from->mode != CASTELL_IN_DELETE;
+    if (access->hold.epoch == CST_EPOCH_WRITE && !access->hold.writes)
+        access->hold.epoch = CST_EPOCH_READ;
+    if (task->extra)
+        task->extra->size += from->region.size * from->region.rows;
+}
+
+/* Read the accesses of the message into the task and its job. */
+static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
+                          const struct cst_message_assign *assign,
+                          struct cst_reader *message)
+{
+    uint32_t inputs = 0, outputs = 0;
+    bool mark;
+
+    for (uint32_t i = 0; i < assign->accesses; i++) {
+        struct cst_store_access *access = &visit->job->accesses[i];
+        struct cst_message_access head;
+
+        cst_get_access(message, &head);
+        inputs += head.inputs;
+        outputs += head.outputs;
+        if (message->bad || inputs > assign->inputs ||
+            outputs > assign->outputs)
+            return false;
+        cst_store_job_room(visit->job, i, head.inputs, head.outputs);
+        access->region = head.region;
+        for (uint32_t j = 0; j < head.inputs; j++)
+            cst_get_piece(message, &head.region, &access->inputs[j].piece,
+                          &access->inputs[j].consumed);
+        for (uint32_t j = 0; j < head.outputs; j++)
+            cst_get_piece(message, &head.region, &access->outputs[j], &mark);
+        fill_access(visit->task, i, &head);
+        if (head.mode != CASTELL_REDUCTION)
+            continue;
+        visit->task->extra->leaves[i].operation =
+            cst_fold_reduction(cluster, assign->kind, head.reduction);
+        if (!visit->task->extra->leaves[i].operation)
+            return false;
+    }
+    return cst_reader_done(message);
+}
+
+static void fill_task(struct cst_visit *visit, struct cst_kind *kind,
+                      const struct cst_message_assign *assign)
+{
+    struct cst_task *task = visit->task;
+
+    task->id = assign->id;
+    task->kind = kind;
+    task->attempt = assign->attempt;
+    task->priority = assign->priority;
+    task->extra->guest = visit;
+    if (assign->priority != 0)
+        task->flags |= CST_TASK_ORDERED;
+    if (assign->flags & CST_MESSAGE_SUSPECT)
+        task->flags |= CST_TASK_SUSPECT;
+    if (assign->flags & CST_MESSAGE_FINAL)
+        task->flags |= CST_TASK_FINAL;
+    if (assign->flags & CST_MESSAGE_HAS_CONSTRAINT) {
+        task->extra->constraint = assign->constraint;
+        if (task->extra->constraint.cores == 0)
+            task->extra->constraint.cores = 1;
+        task->extra->has_constraint = true;
+    }
+    if (assign->argument_size > 0)
+        memcpy(cst_task_argument(task), assign->argument,
+               assign->argument_size);
+}
+
+static void visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit)
+{
+    if (visit->job)
+        cst_store_job_free(visit->job);
+    if (visit->task)
+        cst_engine_guest_discard(cluster->engine, visit->task);
+    cst_free(visit);
+}
+
+static struct cst_visit *visit_new(struct cst_cluster *cluster,
+                                   const struct cst_message_assign *assign)
+{
+    struct cst_visit *visit = cst_zalloc(sizeof(*visit));
+    bool folds = (assign->flags & CST_MESSAGE_FOLD) != 0;
+
+    if (!visit)
+        return NULL;
+    visit->id = assign->id;
+    visit->attempt = assign->attempt;
+    visit->job =
+        cst_store_job_new(assign->accesses, assign->inputs, assign->outputs);
+    visit->task = cst_engine_guest_new(
+        cluster->engine, assign->accesses,
+        folds ? cst_fold_argument_size : assign->argument_size,
+        (assign->flags & CST_MESSAGE_REDUCES) != 0);
+    if (!visit->job || !visit->task || !cst_map_reserve(&cluster->visits, 1)) {
+        visit_destroy(cluster, visit);
+        return NULL;
+    }
+    visit->job->id = assign->id;
+    visit->job->attempt = assign->attempt;
+    visit->job->owner = visit;
+    return visit;
+}
+
+static bool assign(struct cst_cluster *cluster, struct cst_reader *message)
+{
+    struct cst_message_assign assign;
+    struct cst_visit *visit;
+    struct cst_kind *kind;
+
+    cst_get_assign(message, &assign);
+    if (message->bad)
+        return false;
+    kind = find_kind(cluster, &assign);
+    if (!kind || cst_map_find(&cluster->visits, assign.id))
+        return false;
+    visit = visit_new(cluster, &assign);
+    if (!visit) {
+        report_failure(cluster, assign.id, assign.attempt,
+                       "there is no memory for it on its node");
+        return true;
+    }
+    if (assign.flags & CST_MESSAGE_FOLD)
+        assign.argument_size = 0;
+    fill_task(visit, kind, &assign);
+    if (!read_accesses(cluster, visit, &assign, message)) {
+        visit_destroy(cluster, visit);
+        return false;
+    }
+    if (assign.flags & CST_MESSAGE_FOLD)
+        cst_fold_fill(cluster, visit, &assign);
+    cst_map_add(&cluster->visits, visit->id, visit);
+    if (cst_store_assign(cluster->store, visit->job) != CASTELL_OK) {
+        (void)cst_map_remove(&cluster->visits, visit->id);
+        visit_destroy(cluster, visit);
+        report_failure(cluster, assign.id, assign.attempt,
+                       "there is no memory for its data on its node");
+    }
+    return true;
+}
+
+/* ---- It runs, and goes --------------------------------------------------- */
+
+static void on_fire(void *context, struct cst_store_job *job, const char *error)
+{
+    struct cst_cluster *cluster = context;
+    struct cst_visit *visit = job->owner;
+
+    visit->fired = true;
+    if (error) {
+        (void)cst_map_remove(&cluster->visits, visit->id);
+        report_failure(cluster, visit->id, visit->attempt, error);
+        visit->job = NULL;
+        visit_destroy(cluster, visit);
+        return;
+    }
+    for (uint32_t i = 0; i < job->accesses_count; i++)
+        cst_task_accesses(visit->task)[i].base = job->buffers[i];
+    cst_engine_guest_ready(cluster->engine, visit->task);
+}
+
+/* Its body has returned, or it was found not to be wanted before it began. */
+void cst_node_guest_done(void *context, struct cst_task *task)
+{
+    struct cst_cluster *cluster = context;
+    struct cst_visit *visit = task->extra->guest;
+    bool good = !(task->flags & (CST_TASK_FAILED | CST_TASK_CANCELLED));
+    bool last = task->kind->on_failure == CASTELL_IGNORE &&
+                visit->attempt > task->kind->retries;
+    struct cst_message_done done = {.id = visit->id,
+                                    .attempt = visit->attempt,
+                                    .failed = !good,
+                                    .duration_ns = task->extra->duration_ns};
+
+    if (!good)
+        (void)snprintf(done.text, sizeof(done.text), "%s",
+                       task->extra->how ? task->extra->how
+                                        : "it was cancelled");
+    cst_free(task->extra->how);
+    (void)cst_map_remove(&cluster->visits, visit->id);
+    cst_store_finish(cluster->store, visit->job,
+                     !visit->unwanted && (good || last));
+    if (!visit->unwanted)
+        report_done(cluster, &done);
+    cst_free(visit);
+}
+
+/* Take back a task that has not been started, if there is one; NULL if not. */
+static struct cst_visit *withdraw(struct cst_cluster *cluster, uint64_t id,
+                                  uint32_t attempt)
+{
+    struct cst_visit *visit = cst_map_find(&cluster->visits, id);
+
+    if (!visit || visit->attempt != attempt)
+        return NULL;
+    if (visit->fired && !cst_engine_guest_recall(cluster->engine, visit->task))
+        return NULL;
+    (void)cst_map_remove(&cluster->visits, id);
+    cst_store_withdraw(cluster->store, visit->job);
+    visit->job = NULL;
+    return visit;
+}
+
+static void recall(struct cst_cluster *cluster, uint64_t id, uint32_t attempt)
+{
+    struct cst_visit *visit = withdraw(cluster, id, attempt);
+
+    if (!visit)
+        return;
+    visit_destroy(cluster, visit);
+    report_recalled(cluster, id, attempt);
+}
+
+static void cancel(struct cst_cluster *cluster, uint64_t id, uint32_t attempt)
+{
+    struct cst_visit *visit = withdraw(cluster, id, attempt);
+
+    if (visit) {
+        visit_destroy(cluster, visit);
+        return;
+    }
+    visit = cst_map_find(&cluster->visits, id);
+    if (visit && visit->attempt == attempt)
+        visit->unwanted = true;
+}
+
+/* ---- Orders --------------------------------------------------------------- */
+
+/* The run cannot go on here without what was ordered. */
+static void must_do(struct cst_cluster *cluster, enum castell_status status)
+{
+    if (status == CASTELL_OK)
+        return;
+    if (cluster->is_master)
+        cst_engine_fail(cluster->engine, status, castell_error_text());
+    else
+        cst_net_leave(cluster->net);
+}
+
+static bool take_piece_order(struct cst_cluster *cluster, uint8_t what,
+                             struct cst_reader *message)
+{
+    struct cst_region nothing = {1, 1, 1, 1};
+    struct cst_piece piece;
+    uint64_t number = 0;
+    bool mark;
+
+    if (what == CST_MESSAGE_PUSH || what == CST_MESSAGE_CUT)
+        number = cst_get_varint(message);
+    cst_get_piece(message, &nothing, &piece, &mark);
+    if (!cst_reader_done(message))
+        return false;
+    switch (what) {
+    case CST_MESSAGE_PUSH:
+        must_do(cluster,
+                cst_store_push(cluster->store, (uint32_t)number, &piece));
+        return true;
+    case CST_MESSAGE_CUT:
+        must_do(cluster, cst_store_cut(cluster->store, &piece, number));
+        return true;
+    case CST_MESSAGE_ROOT:
+        must_do(cluster, cst_store_born(cluster->store, &piece));
+        return true;
+    case CST_MESSAGE_HOME:
+        must_do(cluster, cst_store_come_home(cluster->store, &piece));
+        return true;
+    default:
+        must_do(cluster, cst_store_save(cluster->store, &piece));
+        return true;
+    }
+}
+
+static bool take_task_order(struct cst_cluster *cluster, uint8_t what,
+                            struct cst_reader *message)
+{
+    uint64_t id = cst_get_varint(message);
+    uint32_t attempt = cst_get_count(message, UINT32_MAX);
+
+    if (!cst_reader_done(message))
+        return false;
+    if (what == CST_MESSAGE_RECALL)
+        recall(cluster, id, attempt);
+    else
+        cancel(cluster, id, attempt);
+    return true;
+}
+
+bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message)
+{
+    uint8_t what = cst_get_u8(message);
+    uint64_t version;
+
+    switch (what) {
+    case CST_MESSAGE_ASSIGN:
+        return assign(cluster, message);
+    case CST_MESSAGE_DROP:
+        version = cst_get_varint(message);
+        if (!cst_reader_done(message))
+            return false;
+        cst_store_drop(cluster->store, version);
+        return true;
+    case CST_MESSAGE_RECALL:
+    case CST_MESSAGE_CANCEL:
+        return take_task_order(cluster, what, message);
+    case CST_MESSAGE_ROOT:
+    case CST_MESSAGE_HOME:
+    case CST_MESSAGE_SAVE:
+        return cluster->is_master && take_piece_order(cluster, what, message);
+    case CST_MESSAGE_PUSH:
+    case CST_MESSAGE_CUT:
+        return take_piece_order(cluster, what, message);
+    default:
+        return false;
+    }
+}
+
+/* ---- Life ----------------------------------------------------------------- */
+
+static void on_send(void *context, uint32_t to, const struct cst_piece *piece,
+                    const struct cst_rows *rows)
+{
+    struct cst_cluster *cluster = context;
+    struct cst_region nothing = {1, 1, 1, 1};
+
+    cst_put_piece(cst_begin(cluster, CST_MESSAGE_DATA), piece, &nothing, false);
+    cst_cluster_send_payload(cluster, to, rows, piece->version);
+}
+
+void cst_node_settle(struct cst_cluster *cluster)
+{
+    while (cluster->unsent_count > 0)
+        cst_store_sent(cluster->store,
+                       cluster->unsent[--cluster->unsent_count]);
+}
+
+static bool on_home_claim(void *context, uint64_t version)
+{
+    const struct cst_cluster *cluster = context;
+
+    return cst_plan_home_claim(cluster->plan, version);
+}
+
+static void on_home_filled(void *context, uint64_t version)
+{
+    const struct cst_cluster *cluster = context;
+
+    cst_plan_home_filled(cluster->plan, version);
+}
+
+/* Register what the program has declared. */
+static enum castell_status know_kinds(struct cst_cluster *cluster)
+{
+    struct cst_kinds *kinds = cst_engine_kinds(cluster->engine);
+
+    for (const struct cst_declared *declared = cst_kinds_declared(); declared;
+         declared = declared->next) {
+        struct cst_kind *kind = declared->kind->known;
+        enum castell_status status = CASTELL_OK;
+
+        if (!kind)
+            status = cst_kinds_know(kinds, declared->kind, &kind);
+        if (status != CASTELL_OK)
+            return status;
+        if (cst_map_find(&cluster->kinds, declared->hash))
+            continue;
+        if (!cst_map_reserve(&cluster->kinds, 1))
+            return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kinds");
+        cst_map_add(&cluster->kinds, declared->hash, kind);
+    }
+    return CASTELL_OK;
+}
+
+enum castell_status cst_node_init(struct cst_cluster *cluster)
+{
+    static const struct cst_store_ops away = {on_fire, on_send, NULL, NULL};
+    static const struct cst_store_ops home = {on_fire, on_send, on_home_claim,
+                                              on_home_filled};
+    enum castell_status status = know_kinds(cluster);
+
+    cst_fold_init(&cluster->fold_kind);
+    if (status != CASTELL_OK)
+        return status;
+    return cst_store_create(cluster->is_master ? &home : &away, cluster,
+                            &cluster->store);
+}
+
+void cst_node_release(struct cst_cluster *cluster)
+{
+    struct cst_visit *visit;
+    size_t cursor = 0;
+
+    while ((visit = cst_map_next(&cluster->visits, &cursor)))
+        cst_free(visit); /* its job is the store's, its task the engine's */
+    cst_map_release(&cluster->visits);
+    cst_map_release(&cluster->kinds);
+    cst_store_destroy(cluster->store);
+    cst_free(cluster->unsent);
+}

@@ -1,0 +1,121 @@
+/*
+ * What the engine does for a run on several nodes: it lets tasks go to be
+ * placed, and runs guests.
+ */
+#include "base/clock.h"
+#include "base/fail.h"
+#include "engine/engine_internal.h"
+
+void cst_engine_set_many(struct cst_engine *engine,
+                         const struct cst_engine_many *many)
+{
+    engine->many = many;
+}
+
+bool cst_engine_is_many(const struct cst_engine *engine)
+{
+    return engine->many != NULL;
+}
+
+struct cst_data *cst_engine_data(struct cst_engine *engine)
+{
+    return engine->data;
+}
+
+void cst_engine_end_unplaced(struct cst_engine *engine, struct cst_task *task)
+{
+    cst_engine_complete(engine, task);
+}
+
+struct cst_task *cst_engine_guest_new(struct cst_engine *engine,
+                                      uint32_t accesses_count,
+                                      size_t argument_size, bool reduces)
+{
+    struct cst_task *task =
+        cst_engine_task_new(engine, &engine->internal, accesses_count,
+                            argument_size, reduces ? accesses_count : 0);
+
+    if (!task)
+        return NULL;
+    task->flags = CST_TASK_GUEST | (reduces ? CST_TASK_REDUCES : 0u);
+    task->parent = &engine->guests;
+    task->depth = 1;
+    return task;
+}
+
+void cst_engine_guest_ready(struct cst_engine *engine, struct cst_task *task)
+{
+    task->state = CST_TASK_WAITING;
+    cst_engine_make_ready(engine, task);
+}
+
+void cst_engine_guest_discard(struct cst_engine *engine, struct cst_task *task)
+{
+    cst_engine_task_discard(engine, &engine->internal, task);
+}
+
+/* Take it out of those that wait for cores or memory. */
+static bool unconstrain(struct cst_engine *engine, struct cst_task *task)
+{
+    struct cst_task *before = NULL;
+
+    for (struct cst_task *here = engine->constrained.first; here;
+         before = here, here = here->next) {
+        if (here != task)
+            continue;
+        if (before)
+            before->next = task->next;
+        else
+            engine->constrained.first = task->next;
+        if (engine->constrained.last == task)
+            engine->constrained.last = before;
+        return true;
+    }
+    return false;
+}
+
+bool cst_engine_guest_recall(struct cst_engine *engine, struct cst_task *task)
+{
+    struct cst_task_list list = {NULL, NULL};
+
+    if (task->state == CST_TASK_WAITING)
+        return unconstrain(engine, task);
+    cst_engine_recall(engine); /* it may lie on a desk */
+    if (task->state != CST_TASK_READY || (task->flags & CST_TASK_GATHERS))
+        return false;
+    task->flags |= CST_TASK_RECALLED;
+    cst_ready_take_flagged(&engine->ready, CST_TASK_RECALLED, &list);
+    task->flags &= ~(uint32_t)CST_TASK_RECALLED;
+    if (!list.first)
+        return false;
+    if (task->flags & CST_TASK_ADMITTED)
+        cst_engine_unadmit(engine, task);
+    return true;
+}
+
+void cst_many_step(struct cst_engine *engine)
+{
+    engine->many->step(engine->many->context);
+    atomic_store_explicit(&engine->stepped_ns, cst_clock_ns(),
+                          memory_order_relaxed);
+}
+
+bool cst_many_is_urgent(struct cst_engine *engine, enum cst_news what)
+{
+    enum { PATIENCE_NS = 5000 };
+
+    return __builtin_expect(engine->many != NULL, 0) && what == CST_NEWS_DONE &&
+           cst_clock_ns() - atomic_load_explicit(&engine->stepped_ns,
+                                                 memory_order_relaxed) >
+               PATIENCE_NS;
+}
+
+bool cst_engine_is_due(struct cst_engine *engine)
+{
+    enum { LOOK_NS = 2000 };
+
+    return __builtin_expect(engine->many != NULL, 0) &&
+           cst_clock_ns() - atomic_load_explicit(&engine->stepped_ns,
+                                                 memory_order_relaxed) >
+               LOOK_NS;
+}
