@@ -92,7 +92,8 @@ static void check_record(const struct cst_plan *plan,
 
         CST_ASSERT(version->producer == record);
         wants = wants || version->wants;
-        if (record->state == CST_RECORD_PLACED && cst_version_needed(version))
+        if (record->state == CST_RECORD_PLACED &&
+            (version->current || version->readers > 0))
             CST_ASSERT(cst_copy_find(version, record->node));
     }
     CST_ASSERT(record->state != CST_RECORD_KEPT || wants);

@@ -142,7 +142,7 @@ static void cut_copies(struct cst_plan *plan, struct cst_version *version,
         enum cst_copy_state state =
             copy->state == CST_COPY_PRESENT ? CST_COPY_PRESENT : CST_COPY_CUT;
 
-        if (copy->consumed)
+        if (copy->consumed || copy->state == CST_COPY_STRAY)
             continue;
         cst_copy_add(plan, part, copy->node, state)->home = copy->home;
         plan->ops->cut(plan->context, copy->node->number, &piece, version->id);

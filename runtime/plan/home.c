@@ -84,9 +84,12 @@ static void go_on(struct cst_plan *plan, struct cst_plan_entry *entry)
         finish(plan, entry);
         return;
     }
-    if (!copy && cst_plan_copy_room(plan, 1))
-        cst_version_fetch(plan, version, plan->home);
-    if (!copy || copy->state != CST_COPY_PRESENT || copy->consumed)
+    if (!copy || copy->state == CST_COPY_STRAY) {
+        if (cst_plan_copy_room(plan, 1))
+            cst_version_fetch(plan, version, plan->home);
+        return;
+    }
+    if (copy->state != CST_COPY_PRESENT || copy->consumed)
         return;
     if (is_busy(plan, datum)) {
         plan->stalled = true;
@@ -314,9 +317,9 @@ bool cst_plan_home_claim(struct cst_plan *plan, uint64_t id)
         return false;
     datum = version->datum;
     copy = cst_copy_find(version, plan->home);
-    if (!copy || copy->state == CST_COPY_PRESENT || copy->home ||
-        !datum->current || datum->split || datum->filling ||
-        (datum->home && datum->home->id > id))
+    if (!copy || copy->state == CST_COPY_PRESENT ||
+        copy->state == CST_COPY_STRAY || copy->home || !datum->current ||
+        datum->split || datum->filling || (datum->home && datum->home->id > id))
         return false;
     for (struct cst_version *older = datum->home; older;
          older = older->origin) {

@@ -118,7 +118,7 @@ static void expect_output(struct cst_plan *plan, struct cst_version *version,
 
     if (!copy)
         cst_copy_add(plan, version, node, CST_COPY_MADE);
-    else if (copy->state == CST_COPY_SENT)
+    else if (copy->state == CST_COPY_SENT || copy->state == CST_COPY_STRAY)
         cst_copy_expect(plan, copy,
                         CST_COPY_MADE); /* tasks there wait for it */
     cst_version_feed(plan, version);
@@ -216,12 +216,9 @@ void cst_copy_unmake(struct cst_plan *plan, struct cst_copy *copy)
             stack = other;
         }
         orphan(version, node);
-        if (is_read_at(version, node)) {
-            cst_copy_expect(plan, copy, CST_COPY_SENT);
-        } else {
-            plan->ops->drop(plan->context, node->number, version->id);
-            cst_copy_remove(plan, copy);
-        }
+        cst_copy_expect(plan, copy,
+                        is_read_at(version, node) ? CST_COPY_SENT
+                                                  : CST_COPY_STRAY);
         cst_version_feed(plan, version);
     }
 }

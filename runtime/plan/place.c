@@ -140,6 +140,14 @@ static struct asks asks_of(const struct cst_plan *plan,
 
 /* ---- What it costs ---------------------------------------------------- */
 
+static bool is_expected(const struct cst_version *version,
+                        const struct cst_plan_node *node)
+{
+    const struct cst_copy *copy = cst_copy_find(version, node);
+
+    return copy && copy->state != CST_COPY_STRAY;
+}
+
 static double move_ns(const struct cst_plan *plan,
                       const struct cst_plan_record *record,
                       const struct cst_plan_node *node)
@@ -151,7 +159,7 @@ static double move_ns(const struct cst_plan *plan,
     uint64_t bytes = 0;
 
     for (uint32_t i = 0; i < record->uses_count && i < INPUTS; i++)
-        if (!cst_copy_find(record->uses[i].version, node))
+        if (!is_expected(record->uses[i].version, node))
             bytes += cst_region_bytes(&record->uses[i].version->region);
     if (bytes == 0)
         return 0;

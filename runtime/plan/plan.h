@@ -230,7 +230,10 @@ void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
 
 /*
  * Bring what these fragments now hold home, as of all tasks placed so far;
- * then ops->granted(wish) and main may read and write it until a task uses it
+ * the owner has exclusive holds (CST_EPOCH_WRITE) on their places until it is
+ * granted, so that readers submitted before have been placed as well, and what
+ * main writes then is not hidden by a version that one of them made of main's
+ * memory. Then ops->granted(wish) and main may read and write it until a task uses it
  * again. NULL, 0: everything that any task wrote. May grant at once.
  */
 CASTELL_MUST_CHECK enum castell_status

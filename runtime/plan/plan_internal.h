@@ -71,6 +71,8 @@ enum cst_copy_state {
     CST_COPY_SENT,    /* `from` was ordered to send it */
     CST_COPY_CUT,     /* it is there when its version's origin is */
     CST_COPY_PRESENT, /* it is there */
+    CST_COPY_STRAY,   /* not expected; but orders that do not count any more may
+                         still bring it there */
 };
 
 /* A version in, or on the way to, one node's memory. */

@@ -11,7 +11,7 @@ static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
     while (version->copies) {
         struct cst_copy *copy = version->copies;
 
-        if (copy->state == CST_COPY_PRESENT || copy->state == CST_COPY_CUT)
+        if (copy->state != CST_COPY_SENT)
             plan->ops->drop(plan->context, copy->node->number, version->id);
         cst_copy_remove(plan, copy);
     }
@@ -126,11 +126,11 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
         struct cst_version *version = record->outputs[i].version;
         struct cst_copy *copy = cst_copy_find(version, node);
 
-        /* It was there before the task was run again, and not needed. */
-        if (!copy)
-            plan->ops->drop(plan->context, node->number, version->id);
-        else
+        /* What was there before the task was run again may be gone. */
+        if (copy)
             cst_copy_present(plan, copy);
+        else if (cst_plan_copy_room(plan, 1))
+            cst_copy_add(plan, version, node, CST_COPY_PRESENT);
     }
     tell_end(plan, record, CST_PLAN_ENDED, text);
     cst_record_finish(plan, record);
@@ -237,7 +237,7 @@ void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t id,
         plan->ops->drop(plan->context, node, id);
         return;
     }
-    if (copy->state != CST_COPY_SENT)
+    if (copy->state != CST_COPY_SENT && copy->state != CST_COPY_STRAY)
         return;
     measure_speed(plan, cst_region_bytes(&version->region), duration_ns);
     cst_copy_present(plan, copy);

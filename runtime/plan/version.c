@@ -177,6 +177,7 @@ static const struct cst_copy *depends_on(const struct cst_copy *copy,
 {
     const struct cst_copy *other = NULL;
 
+    *ret_lost = copy->state == CST_COPY_STRAY;
     if (copy->state == CST_COPY_CUT) {
         other = cst_copy_find(copy->version->origin, copy->node);
         *ret_lost = !other;
@@ -255,9 +256,15 @@ static void order_push(struct cst_plan *plan, struct cst_copy *copy)
 void cst_version_fetch(struct cst_plan *plan, struct cst_version *version,
                        struct cst_plan_node *node)
 {
-    if (cst_copy_find(version, node))
+    struct cst_copy *copy = cst_copy_find(version, node);
+
+    if (!copy)
+        copy = cst_copy_add(plan, version, node, CST_COPY_SENT);
+    else if (copy->state == CST_COPY_STRAY)
+        cst_copy_expect(plan, copy, CST_COPY_SENT);
+    else
         return;
-    order_push(plan, cst_copy_add(plan, version, node, CST_COPY_SENT));
+    order_push(plan, copy);
 }
 
 static void feed_one(struct cst_plan *plan, struct cst_version *version)
@@ -307,7 +314,8 @@ static void drop_copies(struct cst_plan *plan, struct cst_version *version)
     while (copy) {
         struct cst_copy *next = copy->next;
 
-        if (copy->state == CST_COPY_PRESENT && !copy->consumed) {
+        if (copy->state == CST_COPY_STRAY ||
+            (copy->state == CST_COPY_PRESENT && !copy->consumed)) {
             plan->ops->drop(plan->context, copy->node->number, version->id);
             cst_copy_remove(plan, copy);
         }
