@@ -194,6 +194,51 @@ static void test_in_use(void)
     cst_data_destroy(data);
 }
 
+/* Where a few are idle they are cut; a crowd of them is forgotten. */
+static void test_crowd(void)
+{
+    enum { CROWD = 33 };
+    static struct use inside;
+
+    for (size_t count = CROWD - 1; count <= CROWD; count++) {
+        struct cst_data *data = new_data();
+        struct cst_region all = grid(BASE + 1, 6 * CROWD, 1, 0);
+        struct cst_region one = grid(BASE + 20, 4, 1, 0);
+
+        for (size_t i = 0; i < count; i++)
+            (void)count_of(data, 0, grid(BASE + 5 * i, 4, 1, 0));
+        must(start(data, 0, &one, CST_EPOCH_READ, &inside), "one in use");
+        ok(count_of(data, 0, all) == (count < CROWD ? 2 * count : 3),
+           "a region over %d idle ones and one in use", (int)count - 1);
+        stop(&inside, false);
+        cst_data_destroy(data);
+    }
+}
+
+/* What is poisoned and idle stays so in each of its pieces. */
+static void test_idle_poison(void)
+{
+    struct cst_data *data = new_data();
+    struct cst_region whole = grid(BASE, 32, 1, 0);
+    struct cst_region part = grid(BASE + 8, 8, 1, 0);
+    struct cst_fragment *const *fragments;
+    static struct use writer;
+    size_t count = 0;
+    size_t poisoned = 0;
+
+    must(start(data, 0, &whole, CST_EPOCH_WRITE, &writer), "a writer");
+    stop(&writer, true);
+    ok(count_of(data, 0, part) == 1 &&
+           cst_data_find_one(data, 0, &part)->place.poisoned,
+       "a part of what is poisoned is");
+    must(cst_data_resolve(data, 0, &whole, &fragments, &count) == CASTELL_OK,
+         "the whole");
+    for (size_t i = 0; i < count; i++)
+        poisoned += fragments[i]->place.poisoned;
+    ok(count == 3 && poisoned == 3, "and so is the rest");
+    cst_data_destroy(data);
+}
+
 /* A caller cannot know what was forgotten unasked, so nothing is refused. */
 static void test_forgotten_unasked(void)
 {
@@ -263,6 +308,8 @@ int main(void)
     test_known_regions();
     test_overlaps();
     test_in_use();
+    test_crowd();
+    test_idle_poison();
     test_forgotten_unasked();
     for (uint64_t seed = 1; seed <= 12; seed++)
         test_random(seed, 4000);

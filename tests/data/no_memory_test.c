@@ -319,21 +319,25 @@ static void test_random(void)
 }
 
 /* Pools and tables grow now and then: so the next allocation always fails. */
-static void test_growth(void)
+static void test_growth(bool splits)
 {
     struct cst_data *data = new_data();
     struct result result = {0, 0};
     int pools = 0;
 
-    for (size_t i = 0; i < SEEN_MAX; i++) {
-        struct cst_region region = {BASE + 16 * i, 16, 1, 16};
+    for (size_t i = 0; i < SEEN_MAX / 3; i++) {
+        struct cst_region region = {BASE + 48 * i, 48, 1, 48};
+        struct cst_region middle = {BASE + 48 * i + 16, 16, 1, 16};
         size_t things = cst_data_pool_things(&data->nodes);
 
         (void)fail_once(data, 0, &region, 1, &result);
+        if (splits)
+            (void)fail_once(data, 0, &middle, 1, &result);
         pools += cst_data_pool_things(&data->nodes) != things;
     }
-    ok(pools > 1, "the pool has grown %d times", pools);
-    expect("what grows", result, 2 * pools);
+    ok(pools > (splits ? 2 : 1), "the pool has grown %d times", pools);
+    expect(splits ? "what grows, and is split" : "what grows", result,
+           pools + 1);
     cst_data_destroy(data);
 }
 
@@ -341,6 +345,7 @@ int main(void)
 {
     test_by_hand();
     test_random();
-    test_growth();
+    test_growth(false);
+    test_growth(true);
     return tap_done();
 }
