@@ -43,9 +43,6 @@ struct cst_words {
 void cst_words_add(struct cst_words *words, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void cst_words_add_all(struct cst_words *words, char *const *list);
-/* As they are, up to a NULL. */
-void cst_words_add_these(struct cst_words *words, ...)
-    __attribute__((sentinel));
 void cst_words_release(struct cst_words *words);
 
 /* The pieces of text between the separators, without empty ones. */
@@ -53,8 +50,7 @@ void cst_words_split(struct cst_words *words, const char *text,
                      const char *separators);
 
 /* One word, quoted for a POSIX shell where that is needed. */
-void cst_words_add_quoted(struct cst_words *words, const char *prefix,
-                          const char *text);
+void cst_words_add_quoted(struct cst_words *words, const char *text);
 
 /* All words of `from`, with a character between, as one. */
 void cst_words_add_joined(struct cst_words *words, const struct cst_words *from,
@@ -113,6 +109,9 @@ void cst_find_self(char *ret_path);
  * Returns its exit status, or -1.
  */
 int cst_capture(const char *const *command, char *text, size_t size);
+
+/* Handle a signal so: SIG_IGN or SIG_DFL. */
+void cst_signal_set(int signal, void (*handler)(int));
 
 /* Was this process started to ignore the signal, as nohup does it? */
 bool cst_signal_is_ignored(int signal);

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +142,8 @@ static _Noreturn void become_program(const struct process *process,
         if (outputs[i] >= 0)
             (void)dup2(outputs[i], i + STDOUT_FILENO);
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    cst_signal_set(SIGPIPE, SIG_DFL);
     set_environment(process);
     (void)execvp(program[0], program);
     error = errno;
@@ -293,8 +294,8 @@ static void catch_signals(struct process *process)
     for (size_t i = 0; passed_on[i]; i++)
         if (!cst_signal_is_ignored(passed_on[i]))
             (void)sigaddset(&set, passed_on[i]);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    cst_signal_set(SIGPIPE, SIG_IGN);
     process->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

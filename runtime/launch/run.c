@@ -175,7 +175,7 @@ static void forget_outer_run(void)
 /* How many processes with tasks are on the node that has most. */
 static uint32_t count_share(const struct cst_launch_plan *plan)
 {
-    uint32_t nodes = plan->nodes;
+    uint32_t nodes = plan->nodes > 0 ? plan->nodes : 1;
     uint32_t processes = plan->workers + (plan->master_tasks ? 1 : 0);
 
     return (processes + nodes - 1) / nodes;

@@ -28,6 +28,7 @@
 enum {
     SECRET_SIZE = 32,
     ID_SIZE = 6,
+    ID_DIGITS = 2 * ID_SIZE,
     STALE_SECONDS = 7 * 24 * 3600,
     HOST_SIZE = 256,
 };
@@ -46,6 +47,7 @@ void cst_directory_remove(const char *path)
 {
     /* Again, for what somebody wrote into it meanwhile. */
     for (int i = 0; i < 3; i++) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
         if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
             errno == ENOENT)
             return;
@@ -63,10 +65,9 @@ static bool read_name(const char *name, long *ret_process,
     if (strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
         return false;
     name += strlen(NAME_PREFIX);
-    if (strspn(name, "0123456789abcdef") != (size_t)ID_SIZE * 2 ||
-        name[ID_SIZE * 2] != '.')
+    if (strspn(name, "0123456789abcdef") != ID_DIGITS || name[ID_DIGITS] != '.')
         return false;
-    *ret_process = strtol(name + ID_SIZE * 2 + 1, &end, 10);
+    *ret_process = strtol(name + ID_DIGITS + 1, &end, 10);
     *ret_host = end + 1;
     return *ret_process > 0 && *ret_process <= INT_MAX && *end == '.';
 }
@@ -145,14 +146,13 @@ static enum castell_status choose_base(bool shared, char *ret_base)
 static enum castell_status write_secret(const char *path)
 {
     unsigned char secret[SECRET_SIZE];
-    char text[2 * SECRET_SIZE + 2];
+    char text[2 * SECRET_SIZE + 1];
 
     if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
         return cst_fail(CASTELL_ERR_SYSTEM,
                         "the system has no random bytes: %s",
                         cst_reason(errno));
     hexadecimal(secret, sizeof(secret), text);
-    strcat(text, "\n");
     if (!cst_run_dir_write(path, CST_LAUNCH_SECRET, text))
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot write to %s: %s", path,
                         cst_reason(errno));
@@ -357,7 +357,7 @@ void cst_node_dir_open(const char *run_dir, struct cst_node_dir *ret_dir)
         return;
     (void)snprintf(ret_dir->path, sizeof(ret_dir->path), "%s/castell%.*s",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
-                   2 * ID_SIZE + 1, id);
+                   ID_DIGITS + 1, id);
     for (int i = 0; i < 100; i++) {
         int file;
 

@@ -9,6 +9,7 @@
 #include "launch/launch_internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,14 @@ enum { HOST_SIZE = 256, NUMBER_SIZE = 16 };
 /* Without a terminal, so no questions; a dead host is noticed. */
 static const char ssh_usual[] =
     "ssh -x -o BatchMode=yes -o ServerAliveInterval=5 -o ServerAliveCountMax=3";
+
+void cst_signal_set(int signal, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(signal, &action, NULL);
+}
 
 bool cst_signal_is_ignored(int signal)
 {
@@ -35,8 +44,8 @@ void cst_become(char *const *command)
     sigset_t none;
 
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    cst_signal_set(SIGPIPE, SIG_DFL);
     (void)execvp(command[0], command);
 }
 
@@ -113,7 +122,7 @@ static void prefer_ucx(void)
         "ompi_info", "--parsable", "--param", "pml",
         "ucx",       "--level",    "1",       NULL,
     };
-    char text[4096];
+    static char text[4096]; /* large */
 
     if (cst_parse_environment("OMPI_MCA_pml") ||
         cst_capture(ask, text, sizeof(text)) != 0 || !strstr(text, "pml:ucx:"))
@@ -176,9 +185,10 @@ static void add_hosts(const struct cst_launch_plan *plan,
     cst_words_add(command, "--host");
     cst_words_add_joined(command, &list, ',');
     cst_words_release(&list);
-    cst_words_add_these(command, "--map-by", "slot", "--mca", "plm", "rsh",
-                        "--mca", "plm_rsh_no_tree_spawn", "1", "--mca",
-                        "plm_rsh_agent", NULL);
+    cst_words_split(command,
+                    "--map-by slot --mca plm rsh --mca plm_rsh_no_tree_spawn 1 "
+                    "--mca plm_rsh_agent",
+                    " ");
     cst_words_add(command, "%s remote", plan->castell);
 }
 
@@ -269,14 +279,13 @@ static void add_srun(const struct cst_launch_plan *plan,
     cst_words_add(command, "--mpi=%s", plan->pmix ? "pmix" : "none");
     cst_words_add(command, "--distribution=block");
     /* A node or process that dies takes no other with it. */
-    cst_words_add_these(command, "--no-kill", "--kill-on-bad-exit=0",
-                        "--wait=0", NULL);
+    cst_words_split(command, "--no-kill --kill-on-bad-exit=0 --wait=0", " ");
     /* Each has all cores and memory that the job has on its node. */
-    cst_words_add_these(command, "--mem=0", "--overlap", NULL);
+    cst_words_split(command, "--mem=0 --overlap", " ");
     if (slurm_binds())
         cst_words_add(command, "--cpu-bind=none");
     /* The master reads; the environment is ours, whatever the job's was. */
-    cst_words_add_these(command, "--input=0", "--export=ALL", NULL);
+    cst_words_split(command, "--input=0 --export=ALL", " ");
 }
 
 static bool is_this_host(const char *name)
@@ -301,14 +310,14 @@ static void add_ssh(const char *host, const struct cst_words *local,
     cst_words_split(command, ssh ? ssh : ssh_usual, " \t");
     cst_words_add(command, "%s", host);
     cst_words_add(&line, "cd");
-    cst_words_add_quoted(&line, "", here ? here : "/");
+    cst_words_add_quoted(&line, here ? here : "/");
     free(here);
-    cst_words_add_these(&line, "&&", "exec", "env", NULL);
+    cst_words_split(&line, "&& exec env", " ");
     for (char **variable = environ; *variable; variable++)
         if (cst_environment_goes_along(*variable))
-            cst_words_add_quoted(&line, "", *variable);
+            cst_words_add_quoted(&line, *variable);
     for (size_t i = 0; i < local->count; i++)
-        cst_words_add_quoted(&line, "", local->list[i]);
+        cst_words_add_quoted(&line, local->list[i]);
     cst_words_add_joined(command, &line, ' ');
     cst_words_release(&line);
 }
@@ -324,7 +333,7 @@ static void command_for_all(const struct cst_launch_plan *plan,
     else
         add_srun(plan, command);
     cst_words_add(command, "%s", plan->castell);
-    cst_words_add_these(command, "process", "--", NULL);
+    cst_words_split(command, "process --", " ");
     cst_words_add_all(command, plan->application);
 }
 

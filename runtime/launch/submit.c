@@ -317,15 +317,15 @@ static void print_script(const struct job *job, FILE *to)
                   "#     sbatch %s\n",
                   job->script[0] ? job->script : "FILE");
     print_request(job, to);
-    cst_words_add_these(&line, "exec", NULL);
-    cst_words_add_quoted(&line, "", job->castell);
-    cst_words_add_these(&line, "run", NULL);
+    cst_words_split(&line, "exec", " ");
+    cst_words_add_quoted(&line, job->castell);
+    cst_words_split(&line, "run", " ");
     for (size_t i = 0; i < job->run_options.count; i++)
-        cst_words_add_quoted(&line, "", job->run_options.list[i]);
+        cst_words_add_quoted(&line, job->run_options.list[i]);
     if (job->application[0][0] == '-')
-        cst_words_add_these(&line, "--", NULL);
+        cst_words_split(&line, "--", " ");
     for (char **word = job->application; *word; word++)
-        cst_words_add_quoted(&line, "", *word);
+        cst_words_add_quoted(&line, *word);
     (void)fputs("\n"
                 "# castell run finds the nodes by itself. With exec, SLURM's "
                 "signals reach it, and\n"

@@ -36,6 +36,15 @@ static _Noreturn void no_memory(void)
     _exit(EXIT_FAILURE);
 }
 
+static char *get_memory(size_t size)
+{
+    char *memory = cst_alloc(size);
+
+    if (!memory)
+        no_memory();
+    return memory;
+}
+
 /* Takes the word, which may be NULL for want of memory. */
 static void word_append(struct cst_words *words, char *word)
 {
@@ -81,17 +90,6 @@ void cst_words_add_all(struct cst_words *words, char *const *list)
         word_append(words, cst_strdup(*list));
 }
 
-void cst_words_add_these(struct cst_words *words, ...)
-{
-    va_list arguments;
-    const char *word;
-
-    va_start(arguments, words);
-    while ((word = va_arg(arguments, const char *)) != NULL)
-        word_append(words, cst_strdup(word));
-    va_end(arguments);
-}
-
 void cst_words_release(struct cst_words *words)
 {
     for (size_t i = 0; i < words->count; i++)
@@ -113,34 +111,27 @@ void cst_words_split(struct cst_words *words, const char *text,
     }
 }
 
-void cst_words_add_quoted(struct cst_words *words, const char *prefix,
-                          const char *text)
+void cst_words_add_quoted(struct cst_words *words, const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789%+,-./:=@_";
-    size_t prefix_size = strlen(prefix);
-    /* Each byte can become four: '\'' */
-    char *word = cst_alloc(prefix_size + 4 * strlen(text) + 3);
-    char *end = word;
+    char *word;
+    char *end;
 
-    if (!word)
-        no_memory();
-    memcpy(end, prefix, prefix_size);
-    end += prefix_size;
     if (*text && !text[strspn(text, plain)]) {
-        memcpy(end, text, strlen(text) + 1);
-        word_append(words, word);
+        word_append(words, cst_strdup(text));
         return;
     }
+    /* Each byte can become four: '\'' */
+    word = get_memory(4 * strlen(text) + 3);
+    end = word;
     *end++ = '\'';
     for (; *text; text++) {
-        if (*text == '\'') {
-            memcpy(end, "'\\''", 4);
-            end += 4;
-        } else {
+        if (*text == '\'')
+            end = stpcpy(end, "'\\''");
+        else
             *end++ = *text;
-        }
     }
     *end++ = '\'';
     *end = '\0';
@@ -156,9 +147,8 @@ void cst_words_add_joined(struct cst_words *words, const struct cst_words *from,
 
     for (size_t i = 0; i < from->count; i++)
         size += strlen(from->list[i]) + 1;
-    end = word = cst_alloc(size);
-    if (!word)
-        no_memory();
+    word = get_memory(size);
+    end = word;
     for (size_t i = 0; i < from->count; i++) {
         if (i > 0)
             *end++ = between;

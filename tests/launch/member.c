@@ -185,15 +185,16 @@ static int serve(const char *what)
 static int lead(char **argv)
 {
     const char *what = argv[1];
+    int number = argv[2] ? (int)strtol(argv[2], NULL, 10) : 0;
 
     if (strcmp(what, "show") == 0 || strcmp(what, "hang") == 0)
         show();
-    if ((strcmp(what, "hang") == 0 || strcmp(what, "stay") == 0) && argv[2])
-        sleep_ms(strtol(argv[2], NULL, 10));
+    if (strcmp(what, "hang") == 0 || strcmp(what, "stay") == 0)
+        sleep_ms(number);
     if (strcmp(what, "exit") == 0)
-        return (int)strtol(argv[2], NULL, 10);
+        return number;
     if (strcmp(what, "die") == 0)
-        (void)raise((int)strtol(argv[2], NULL, 10));
+        (void)raise(number);
     if (strcmp(what, "wait") == 0)
         return wait_for_signals();
     if (strcmp(what, "cat") == 0)

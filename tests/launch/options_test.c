@@ -104,7 +104,7 @@ static void survives(const char *text)
 
     cst_words_add(&line, "printf");
     cst_words_add(&line, "%%s");
-    cst_words_add_quoted(&line, "", text);
+    cst_words_add_quoted(&line, text);
     cst_words_add_joined(&words, &line, ' ');
     command[2] = words.list[0];
     ok(cst_capture(command, output, sizeof(output)) == 0 &&
