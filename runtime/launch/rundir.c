@@ -341,12 +341,48 @@ int cst_run_dir_next_signal(const char *path, off_t *offset)
     return byte;
 }
 
+/* If nobody holds a lock on it, all who could remove it were killed. */
+static void remove_if_left(const char *path)
+{
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (file < 0)
+        return;
+    if (fstat(file, &status) == 0 && status.st_uid == geteuid() &&
+        flock(file, LOCK_EX | LOCK_NB) == 0)
+        cst_directory_remove(path);
+    (void)close(file);
+}
+
+static void remove_left(const char *base)
+{
+    DIR *directory = opendir(base);
+    const struct dirent *entry;
+    char path[CST_PATH_SIZE];
+
+    if (!directory)
+        return;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+    while ((entry = readdir(directory)) != NULL) {
+        const char *id = entry->d_name + strlen(NAME_PREFIX);
+
+        if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0 ||
+            strspn(id, "0123456789abcdef") != ID_DIGITS || id[ID_DIGITS])
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", base, entry->d_name);
+        remove_if_left(path);
+    }
+    (void)closedir(directory);
+}
+
 /*
  * All processes hold a shared lock on it, which the system drops however a
  * process ends; who gets it exclusively is the last.
  */
 void cst_node_dir_open(const char *run_dir, struct cst_node_dir *ret_dir)
 {
+    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     const char *id = strrchr(run_dir, '/');
     struct stat opened;
     struct stat there;
@@ -355,8 +391,8 @@ void cst_node_dir_open(const char *run_dir, struct cst_node_dir *ret_dir)
     id = id ? strchr(id, '.') : NULL;
     if (!id)
         return;
-    (void)snprintf(ret_dir->path, sizeof(ret_dir->path), "%s/castell%.*s",
-                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+    remove_left(base);
+    (void)snprintf(ret_dir->path, sizeof(ret_dir->path), "%s/castell%.*s", base,
                    ID_DIGITS + 1, id);
     for (int i = 0; i < 100; i++) {
         int file;
@@ -366,7 +402,7 @@ void cst_node_dir_open(const char *run_dir, struct cst_node_dir *ret_dir)
         file = open(ret_dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (file < 0)
             continue;
-        /* It may have been removed between our opening and locking it. */
+        /* It may have been removed between our making and locking it. */
         if (flock(file, LOCK_SH) == 0 && fstat(file, &opened) == 0 &&
             opened.st_uid == geteuid() && lstat(ret_dir->path, &there) == 0 &&
             there.st_ino == opened.st_ino) {

@@ -93,6 +93,7 @@ test_signals() {
 }
 
 test_kills() {
+    local memory
     background -n 2 --carrier "$1" "$member" stay 1500
     starts 2 && starts 0
     kill -KILL "$(process 2)"
@@ -107,12 +108,14 @@ test_kills() {
 
     background -n 2 --carrier "$1" "$member" hang 100000
     starts 2 && starts 0
+    memory=/dev/shm/$(basename "$work"/runs/castell.* | cut -d . -f 1,2)
     kill -KILL "$launcher"
     wait "$launcher" 2>/dev/null
     no_process() { [ -z "$(processes_of_runs)" ]; }
     ok "$1: no process is left when the launcher is killed" until_true no_process
     run -n 0 "$member" exit 0
     ok "$1: and the next run removes its directory" nothing_left
+    ok "$1: in memory too" fails test -e "$memory"
 
     run -n 2 --carrier "$1" "$member" mess >"$work/out" 2>/dev/null
     ok "$1: all die" same $? 137
