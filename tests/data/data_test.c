@@ -215,6 +215,23 @@ static void test_crowd(void)
     }
 }
 
+/* A region of many becomes one again when a crowd of them is forgotten. */
+static void test_crowd_again(void)
+{
+    enum { PIECES = 40 };
+    struct cst_data *data = new_data();
+    struct cst_region whole = grid(BASE, 4 * PIECES, 1, 0);
+    struct cst_region one = grid(BASE + 12, 4, 1, 0);
+
+    for (size_t i = 0; i < PIECES; i++)
+        (void)count_of(data, 0, grid(BASE + 4 * i, 4, 1, 0));
+    ok(count_of(data, 0, whole) == PIECES, "a region that many tile");
+    ok(cst_data_forget(data, 0, &one) && count_of(data, 0, whole) == 1 &&
+           cst_data_find_one(data, 0, &whole),
+       "without one of them it is one");
+    cst_data_destroy(data);
+}
+
 /* What is poisoned and idle stays so in each of its pieces. */
 static void test_idle_poison(void)
 {
@@ -309,6 +326,7 @@ int main(void)
     test_overlaps();
     test_in_use();
     test_crowd();
+    test_crowd_again();
     test_idle_poison();
     test_forgotten_unasked();
     for (uint64_t seed = 1; seed <= 12; seed++)
