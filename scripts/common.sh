@@ -32,6 +32,8 @@ lint_cflags() {
         printf '%s ' -isystem "$(llvm-config-14 --includedir)"
     fi
     pkg-config --cflags openblas hwloc 2>/dev/null || :
+    pkg-config --cflags ompi-c 2>/dev/null | sed 's/-I */-isystem /g' || :
+    echo '-DCST_MODULES="modules"'
 }
 
 # cores: print how many processes to run at one time.

@@ -88,7 +88,7 @@ static int start(struct cst_mpi_world *ret_world, char *why, size_t why_size)
     (void)signal(SIGPIPE, SIG_IGN);
     /* UCX reads the memory of another process on the same machine, and aborts
        when that one has died meanwhile: without that way it has others. */
-    (void)setenv("UCX_TLS", "^cma", 0);
+    (void)setenv("UCX_TLS", "^cma", 0); /* NOLINT(concurrency-mt-unsafe) */
     error = MPI_Initialized(&running);
     if (error == MPI_SUCCESS && !running)
         error = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);

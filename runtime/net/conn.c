@@ -175,7 +175,7 @@ static void describe(struct cst_conn *conn, const struct sockaddr_storage *from)
 void cst_conn_accept(struct cst_mesh *mesh)
 {
     for (unsigned int i = 0; i < CST_ACCEPTS; i++) {
-        struct sockaddr_storage from;
+        struct sockaddr_storage from = {0};
         socklen_t size = sizeof(from);
         struct cst_conn *conn;
         int fd = accept4(mesh->listener->fd, (struct sockaddr *)&from, &size,

@@ -133,7 +133,7 @@ static void put_heads(struct cst_mesh *mesh, struct cst_link *link,
 {
     while (has_bulk(link)) {
         struct cst_bulk_out *bulk = link->bulk_next;
-        size_t size = bulk->header_size + 16 + 2 * CST_VARINT_MAX;
+        size_t size = bulk->header_size + 16 + 2 * (size_t)CST_VARINT_MAX;
 
         if (writer->capacity - writer->size < size)
             return;

@@ -40,7 +40,8 @@ static const struct cst_mpi_ops *load(struct cst_mesh *mesh,
     if (module)
         ops = dlsym(module, CST_MPI_SYMBOL);
     if (!module)
-        cst_mesh_why(mesh, "%s", path ? dlerror() : "no memory");
+        cst_mesh_why(mesh, "%s", /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+                     path ? dlerror() : "no memory");
     else if (!ops || ops->version != CST_MPI_OPS_VERSION)
         cst_mesh_why(mesh, "%s is not of this version", path);
     cst_free(path);

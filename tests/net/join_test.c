@@ -11,6 +11,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +85,7 @@ static void note_hello(void *owner, uint32_t peer, const void *hello,
 }
 
 static struct side master;
+static _Atomic(bool) awake;
 
 static char *open_master(void)
 {
@@ -225,13 +228,14 @@ static void test_refused(void)
     ok(!chmod(other, 0700) && !truncate(path, 31) &&
            tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID,
        "nor one of 31 bytes: %s", text);
-    ok(!unlink(path) && !symlink("/dev/zero", path) &&
-           tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID,
+    must(!unlink(path) && !symlink("/dev/zero", path), "a link is made");
+    ok(tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID,
        "nor a symbolic link: %s", text);
-    ok(!unlink(path) && tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID,
-       "nor none: %s", text);
-    ok(cst_net_make_secret(other) == CASTELL_OK &&
-           cst_net_make_secret(other) == CASTELL_ERR_SYSTEM,
+    must(!unlink(path), "and removed");
+    ok(tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID, "nor none: %s",
+       text);
+    must(cst_net_make_secret(other) == CASTELL_OK, "a secret is made");
+    ok(cst_net_make_secret(other) == CASTELL_ERR_SYSTEM,
        "a secret is made once: %s", castell_error_text());
     (void)snprintf(path, sizeof(path), "%s/master", other);
     ok(!unlink(path) &&
@@ -417,8 +421,41 @@ static void test_strangers(void)
     close_master(directory);
 }
 
+/* ---- Sleep ------------------------------------------------------------------------ */
+
+static void *sleep_long(void *argument)
+{
+    uint64_t *naps = argument;
+
+    /* Heartbeats end a sleep too: only a wake ends all of them. */
+    while (!atomic_load(&awake)) {
+        cst_net_sleep(master.net, 1000 * S);
+        ++*naps;
+    }
+    return NULL;
+}
+
+static void test_wake(void)
+{
+    char *directory = open_master();
+    uint64_t naps = 0;
+    pthread_t thread;
+
+    (void)cst_net_poll(master.net);
+    ok(cst_net_doze(master.net), "nothing is there: it may sleep");
+    if (pthread_create(&thread, NULL, sleep_long, &naps))
+        tap_bail("no thread");
+    (void)usleep(20000);
+    atomic_store(&awake, true);
+    cst_net_wake(master.net);
+    ok(pthread_join(thread, NULL) == 0 && naps < 10,
+       "a thread that sleeps is woken by another");
+    close_master(directory);
+}
+
 int main(void)
 {
+    test_wake();
     test_orderly();
     test_refused();
     test_strangers();

@@ -53,7 +53,7 @@ for mode in peace cuts silent kill; do
     world $ucx "$program" "$directory/run" $mode
     case $mode in
     peace)
-        ok "three processes exchange 18,000 messages over MPI" all_fine 3
+        ok "three processes exchange 9,000 messages over MPI" all_fine 3
         ok "all of them over MPI" fails has "mode peace: tcp to"
         ok "and they leave as MPI wants" fails has "exits hard"
         ;;

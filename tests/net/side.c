@@ -202,7 +202,7 @@ pid_t side_fork(int (*work)(const char *directory, void *argument),
     if (pid > 0)
         return pid;
     (void)signal(SIGALRM, too_long);
-    (void)alarm(60);
+    (void)alarm(150);
     _exit(work(directory, argument));
 }
 

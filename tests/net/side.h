@@ -66,7 +66,7 @@ void side_step(struct side *side);
 
 /*
  * Fork a process that runs `work` and exits with what it returns; 99 when it
- * takes longer than a minute.
+ * takes longer than 150 s.
  */
 pid_t side_fork(int (*work)(const char *directory, void *argument),
                 const char *directory, void *argument);

@@ -21,10 +21,10 @@
 
 enum {
     SIDES = 3,
-    MESSAGES = 3000, /* to each */
+    MESSAGES = 1500, /* to each */
     PAYLOAD_EVERY = 4,
     ROWS_MAX = 40,
-    ROW_MAX = 9000,
+    ROW_MAX = 5000,
     BIG = 3 << 20,
 };
 
@@ -346,7 +346,8 @@ static void test_traffic(bool cuts)
        when);
     must(cst_net_counts(traffic.side.net, 1, &counts), "there are counts");
     ok(counts.messages_sent == MESSAGES &&
-           counts.messages_received == MESSAGES && counts.unacknowledged < 3000,
+           counts.messages_received == MESSAGES &&
+           counts.unacknowledged < MESSAGES,
        "they were counted: %llu bytes sent by %s",
        (unsigned long long)counts.bytes_sent, counts.carrier);
     for (int i = 1; i < SIDES; i++)
@@ -428,9 +429,11 @@ static int be_rank(const char *directory, const char *mode)
     static struct traffic traffic;
     struct cst_net_options options = side_options(directory);
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-    bool is_master = strcmp(rank, "0") == 0;
+    bool is_master = rank && strcmp(rank, "0") == 0;
     bool kills = strcmp(mode, "kill") == 0;
 
+    if (!rank)
+        tap_bail("this is no process of an MPI world");
     options.mpi = true;
     options.modules = getenv("CASTELL_TEST_MODULES");
     options.silent_ns = S;
