@@ -13,7 +13,8 @@
  *   talk            every process writes lines to both streams, workers half a
  *                   line more
  *   mess            every process leaves files in the node's directory and dies
- *   slow            workers need a second after the master
+ *   slow COUNT      the master waits for that many processes to be there;
+ *                   workers need a second after it
  *
  * Workers end when the file `master` is in the run directory, which the master
  * writes at its end, or when it has died.
@@ -191,6 +192,9 @@ static int lead(char **argv)
         show();
     if (strcmp(what, "hang") == 0 || strcmp(what, "stay") == 0)
         sleep_ms(number);
+    while (strcmp(what, "slow") == 0 &&
+           count_files(CST_LAUNCH_PROCESS) < number)
+        sleep_ms(10);
     if (strcmp(what, "exit") == 0)
         return number;
     if (strcmp(what, "die") == 0)

@@ -24,6 +24,14 @@ ends() {
     ok "$1" same "$status" "$2"
 }
 
+# The programs; not mpirun, which may wait for ever when its children are gone.
+none_of_ours() {
+    local pid
+    for pid in $(processes_of_runs); do
+        [ "$(readlink "/proc/$pid/exe")" != "$(readlink -f "$member")" ] || return 1
+    done
+}
+
 on_line() {
     grep -qx "$1" "$work/out"
 }
@@ -69,7 +77,7 @@ test_streams() {
     ok "$1: of their errors too" same "$(grep -c "^\[node $host:[12]\] err [012]\$" "$work/err")" 6
     ok "$1: the master's are as they are" same "$(grep -c '^out [012]$' "$work/out")" 3
     ok "$1: what workers say last is heard" same \
-        "$(run -n 2 --carrier "$1" "$member" slow | grep -c late)" 2
+        "$(run -n 2 --carrier "$1" "$member" slow 3 | grep -c late)" 2
 }
 
 test_signals() {
@@ -116,6 +124,15 @@ test_kills() {
     run -n 0 "$member" exit 0
     ok "$1: and the next run removes its directory" nothing_left
     ok "$1: in memory too" fails test -e "$memory"
+
+    background -n 2 --carrier "$1" "$member" hang 100000
+    starts 2 && starts 0
+    kill -STOP "$launcher"
+    rm -rf "$work"/runs/castell.*
+    ok "$1: who finds the directory gone ends, launcher or not" until_true none_of_ours
+    kill -CONT "$launcher"
+    wait "$launcher"
+    ok "$1: and that is no success" [ $? != 0 ]
 
     run -n 2 --carrier "$1" "$member" mess >"$work/out" 2>/dev/null
     ok "$1: all die" same $? 137
