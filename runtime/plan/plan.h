@@ -244,11 +244,11 @@ cst_plan_wish(struct cst_plan *plan, struct cst_fragment *const *fragments,
 void cst_plan_delete(struct cst_plan *plan, struct cst_fragment *fragment);
 
 /*
- * For node 0's store: may main's memory be overwritten by a version that was
- * ordered to be made there or to arrive there, because nobody wants the older
- * bytes at home? Then home is that version's from now on, whether it is made
- * there or arrives. (No order to node 0 wants the older bytes but such as were
- * given before: those the store knows.)
+ * For node 0's store, when a task starts that makes the version, or its bytes
+ * come: may they go to main's memory, because nobody wants what lies there? Then
+ * home is that version's from now on. To be asked only when node 0 has obeyed
+ * all orders given to it so far, save() above all; and what uses main's memory
+ * by orders given before, a task that reads it for one, the store knows.
  */
 bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version);
 /* What ops->home() asked for is done. */

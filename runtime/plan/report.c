@@ -118,9 +118,17 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
     for (uint32_t i = 0; i < record->uses_count; i++) {
         struct cst_use *use = &record->uses[i];
 
-        if (use->consumed)
-            cst_copy_remove(plan, cst_copy_find(use->version, node));
+        struct cst_copy *copy = cst_copy_find(use->version, node);
+
+        if (!use->consumed)
+            continue;
         use->consumed = false;
+        copy->consumed = false;
+        /* It may have come early, in another way; then it will come again. */
+        if (copy->state == CST_COPY_PRESENT)
+            cst_copy_remove(plan, copy);
+        else
+            cst_copy_expect(plan, copy, CST_COPY_STRAY);
     }
     for (uint32_t i = 0; i < record->outputs_count; i++) {
         struct cst_version *version = record->outputs[i].version;
@@ -132,6 +140,7 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
         else if (cst_plan_copy_room(plan, 1))
             cst_copy_add(plan, version, node, CST_COPY_PRESENT);
     }
+    record->losses = 0;
     tell_end(plan, record, CST_PLAN_ENDED, text);
     cst_record_finish(plan, record);
 }

@@ -113,8 +113,14 @@ void cst_version_revive(struct cst_plan *plan, struct cst_version *version)
             continue;
         record = version->producer;
         if (version->origin) {
-            if (!cut_again(plan, version))
+            if (!cut_again(plan, version)) {
                 push(&stack, version->origin);
+                continue;
+            }
+            for (struct cst_version *part = version->children; part;
+                 part = part->sibling)
+                if (part->wants)
+                    push(&stack, part);
         } else if (!record) {
             say_lost(plan, version);
         } else if (record->state == CST_RECORD_KEPT) {

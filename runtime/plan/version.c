@@ -295,16 +295,38 @@ void cst_version_feed(struct cst_plan *plan, struct cst_version *version)
 
 static void update_wants(struct cst_plan *plan, struct cst_version *version)
 {
-    bool wants = cst_version_needed(version) && !cst_version_durable(version);
+    bool wants = cst_version_needed(version);
 
     for (const struct cst_version *child = version->children; child && !wants;
          child = child->sibling)
         wants = child->wants;
+    /* What is wanted of it is cut where it is, before it goes. */
+    wants = wants && !cst_version_durable(version);
     if (version->wants == wants)
         return;
     version->wants = wants;
     if (version->origin)
         cst_version_touch(plan, version->origin);
+}
+
+/* What is wanted of it stays where the whole goes. */
+static void leave_parts(struct cst_plan *plan, struct cst_version *version,
+                        struct cst_plan_node *node)
+{
+    for (struct cst_version *part = version->children; part;
+         part = part->sibling) {
+        struct cst_plan_piece piece = cst_version_piece(part);
+        struct cst_copy *copy = cst_copy_find(part, node);
+
+        if (!part->wants || (copy && copy->state == CST_COPY_PRESENT) ||
+            !cst_plan_copy_room(plan, 1))
+            continue;
+        plan->ops->cut(plan->context, node->number, &piece, version->id);
+        if (copy)
+            cst_copy_present(plan, copy);
+        else
+            cst_copy_add(plan, part, node, CST_COPY_PRESENT);
+    }
 }
 
 static void drop_copies(struct cst_plan *plan, struct cst_version *version)
@@ -314,8 +336,12 @@ static void drop_copies(struct cst_plan *plan, struct cst_version *version)
     while (copy) {
         struct cst_copy *next = copy->next;
 
+        if (copy->state == CST_COPY_SENT && !copy->from && !version->wants)
+            cst_copy_unmake(plan, copy); /* nobody will send it */
         if (copy->state == CST_COPY_STRAY ||
             (copy->state == CST_COPY_PRESENT && !copy->consumed)) {
+            if (copy->state == CST_COPY_PRESENT)
+                leave_parts(plan, version, copy->node);
             plan->ops->drop(plan->context, copy->node->number, version->id);
             cst_copy_remove(plan, copy);
         }
