@@ -150,7 +150,8 @@ static void owe(struct cst_plan *plan, const struct cst_plan_record *record,
     size_t change = pay ? (size_t)0 - pieces : pieces;
 
     plan->versions.owed += change;
-    plan->copies.owed += 2 * change;
+    if (!pay) /* paid when it is placed */
+        plan->copies.owed += 2 * change;
     plan->datums.owed += change;
     plan->versions_by_id.owed += change;
     plan->datums_by_number.owed += change;

@@ -272,15 +272,17 @@ static bool place_one_again(struct cst_plan *plan,
 {
     struct asks asks = asks_of(plan, record);
     struct offer offer = find_node(plan, &asks, true);
+    size_t copies =
+        (size_t)record->uses_count + 2 * (size_t)record->outputs_count;
 
     if (!offer.node) /* somebody waits for it: bounds do not count */
         offer = find_node(plan, &asks, false);
-    if (!offer.node ||
-        !cst_plan_copy_room(plan, (size_t)record->uses_count +
-                                      2 * (size_t)record->outputs_count))
+    if (!offer.node || !cst_plan_copy_room(plan, copies))
         return false;
     cst_records_remove(&plan->again, record);
+    plan->copies.owed += copies;
     place_at(plan, &asks, &offer);
+    plan->copies.owed -= copies;
     return true;
 }
 
@@ -337,12 +339,13 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
     if (off) {
         plan->ops->placed(plan->context, task);
         cst_record_cancel(plan, record);
-        return WENT;
+    } else {
+        offer = find_node(plan, &asks, true);
+        CST_ASSERT(offer.node);
+        place_at(plan, &asks, &offer);
+        plan->ops->placed(plan->context, task);
     }
-    offer = find_node(plan, &asks, true);
-    CST_ASSERT(offer.node);
-    place_at(plan, &asks, &offer);
-    plan->ops->placed(plan->context, task);
+    plan->copies.owed -= 2 * ((size_t)record->uses_max + record->outputs_max);
     return WENT;
 }
 

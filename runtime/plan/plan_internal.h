@@ -86,6 +86,7 @@ struct cst_copy {
     struct cst_plan_node *from; /* SENT; NULL: nobody has it, for now */
     uint32_t pushes;            /* ordered of it */
     uint8_t state;              /* enum cst_copy_state */
+    bool again;                 /* it was expected in another way before */
     bool consumed; /* by the task that reads it: no source for anything */
     bool home;     /* node 0: it is in main's memory, or will be */
 };

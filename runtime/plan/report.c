@@ -124,11 +124,14 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
             continue;
         use->consumed = false;
         copy->consumed = false;
-        /* It may have come early, in another way; then it will come again. */
-        if (copy->state == CST_COPY_PRESENT)
-            cst_copy_remove(plan, copy);
-        else
+        /* It may have come early, in another way; then it comes again. */
+        if (copy->state != CST_COPY_PRESENT) {
             cst_copy_expect(plan, copy, CST_COPY_STRAY);
+            continue;
+        }
+        if (copy->again)
+            plan->ops->drop(plan->context, node->number, use->version->id);
+        cst_copy_remove(plan, copy);
     }
     for (uint32_t i = 0; i < record->outputs_count; i++) {
         struct cst_version *version = record->outputs[i].version;

@@ -135,6 +135,7 @@ void cst_copy_expect(struct cst_plan *plan, struct cst_copy *copy,
 {
     stop_sending(copy);
     copy->state = (uint8_t)state;
+    copy->again = true;
     if (state == CST_COPY_SENT)
         copy->node->incoming_bytes += cst_region_bytes(&copy->version->region);
     cst_version_touch(plan, copy->version);
@@ -323,9 +324,10 @@ static void leave_parts(struct cst_plan *plan, struct cst_version *version,
             continue;
         plan->ops->cut(plan->context, node->number, &piece, version->id);
         if (copy)
-            cst_copy_present(plan, copy);
+            cst_copy_expect(plan, copy, CST_COPY_CUT);
         else
-            cst_copy_add(plan, part, node, CST_COPY_PRESENT);
+            copy = cst_copy_add(plan, part, node, CST_COPY_CUT);
+        cst_copy_present(plan, copy);
     }
 }
 
