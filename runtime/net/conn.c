@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -23,13 +24,14 @@ enum {
 };
 
 /* An address and a port as a person reads them. */
-static void name_conn(struct cst_conn *conn, const char *address, uint16_t port)
+static void name_conn(struct cst_conn *conn, const char *address,
+                      const char *port)
 {
     static const char mapped[] = "::ffff:";
 
     if (strncmp(address, mapped, sizeof(mapped) - 1) == 0)
         address += sizeof(mapped) - 1;
-    (void)snprintf(conn->who, sizeof(conn->who), "%s port %u", address, port);
+    (void)snprintf(conn->who, sizeof(conn->who), "%s port %s", address, port);
 }
 
 /* Register a socket; closes it when that fails. */
@@ -153,23 +155,18 @@ static void rest_listener(struct cst_mesh *mesh, int error)
     cst_mesh_timer(mesh, mesh->listen_again_ns);
 }
 
-static void describe(struct cst_conn *conn, const struct sockaddr_storage *from)
+static void describe(struct cst_conn *conn, const struct sockaddr_storage *from,
+                     socklen_t size)
 {
-    char text[INET6_ADDRSTRLEN] = "?";
-    uint16_t port;
+    char address[INET6_ADDRSTRLEN + 16]; /* and a scope */
+    char port[8];
 
-    if (from->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const void *)from;
-
-        (void)inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
-        port = ntohs(six->sin6_port);
-    } else {
-        const struct sockaddr_in *four = (const void *)from;
-
-        (void)inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text));
-        port = ntohs(four->sin_port);
-    }
-    name_conn(conn, text, port);
+    if (getnameinfo((const struct sockaddr *)from, size, address,
+                    sizeof(address), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        name_conn(conn, "?", "?");
+    else
+        name_conn(conn, address, port);
 }
 
 void cst_conn_accept(struct cst_mesh *mesh)
@@ -193,7 +190,7 @@ void cst_conn_accept(struct cst_mesh *mesh)
         tune(mesh, fd);
         conn = conn_create(mesh, fd, CST_CONN_STRANGER, false);
         if (conn)
-            describe(conn, &from);
+            describe(conn, &from, size);
     }
 }
 
@@ -226,6 +223,7 @@ struct cst_conn *cst_conn_connect(struct cst_mesh *mesh,
     struct sockaddr_storage address;
     struct cst_conn *conn;
     socklen_t size;
+    char port[8];
     int fd;
 
     turn %= where->addresses_count + near;
@@ -255,7 +253,8 @@ struct cst_conn *cst_conn_connect(struct cst_mesh *mesh,
     conn->shake.hello.kind = (uint8_t)kind;
     conn->shake.hello.from = mesh->net.self;
     conn->shake.hello.to = to;
-    name_conn(conn, text, where->port);
+    (void)snprintf(port, sizeof(port), "%u", where->port);
+    name_conn(conn, text, port);
     return conn;
 }
 

@@ -61,7 +61,7 @@ void cst_put_where(struct cst_writer *writer, const struct cst_where *where)
 }
 
 /* Only what inet_pton() takes is an address. */
-static bool is_address(const char *text)
+bool cst_is_address(const char *text)
 {
     struct in6_addr address;
 
@@ -79,7 +79,7 @@ static void get_where(struct cst_reader *reader, struct cst_where *where)
     where->addresses_count = cst_get_count(reader, CST_ADDRESSES_MAX);
     for (uint32_t i = 0; i < where->addresses_count; i++) {
         cst_get_text(reader, where->addresses[i], CST_ADDRESS_MAX);
-        if (!reader->bad && !is_address(where->addresses[i]))
+        if (!reader->bad && !cst_is_address(where->addresses[i]))
             cst_reader_spoil(reader);
     }
     if (where->port == 0)
@@ -361,7 +361,7 @@ bool cst_parse_where(const char *text, struct cst_where *ret_where)
             return false;
         to = ret_where->addresses[ret_where->addresses_count++];
         memcpy(to, from, length);
-        if (!is_address(to))
+        if (!cst_is_address(to))
             return false;
         text = from + length + 1;
     }

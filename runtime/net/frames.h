@@ -132,6 +132,9 @@ struct cst_batch {
     struct cst_reader rest; /* when decoded */
 };
 
+/* Is it a numeric address, without a scope? */
+bool cst_is_address(const char *text);
+
 /* Begin and end a segment; what is between is put with wire.h. */
 size_t cst_segment_begin(struct cst_writer *writer, enum cst_segment type);
 void cst_segment_end(struct cst_writer *writer, size_t begin);

@@ -78,7 +78,7 @@ static void find_addresses(struct cst_where *where, bool six_too)
     struct ifaddrs *all;
 
     if (getifaddrs(&all) == 0) {
-        for (int pass = 0; pass <= six_too; pass++)
+        for (int pass = 0; pass < (six_too ? 2 : 1); pass++)
             for (struct ifaddrs *one = all; one; one = one->ifa_next) {
                 if (!one->ifa_addr || !(one->ifa_flags & IFF_UP) ||
                     (one->ifa_flags & IFF_LOOPBACK) ||

@@ -52,8 +52,7 @@ struct cst_letter *cst_hub_post(struct cst_loop *to, enum cst_letter_what what,
 {
     struct cst_letter *letter = letter_create(what, peer, bytes, size);
 
-    if (!letter)
-        CST_BUG("no memory for the news of a hub");
+    CST_ASSERT(letter);
     letter->stamp = to->hub->posted++;
     mail_put(&to->in, letter);
     return letter;

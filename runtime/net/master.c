@@ -81,6 +81,8 @@ static void prefer_seen(struct cst_where *where, const struct cst_conn *conn)
         return;
     memcpy(seen, conn->who, length);
     seen[length] = '\0';
+    if (!cst_is_address(seen))
+        return;
     for (uint32_t i = 0; i < count; i++)
         if (strcmp(where->addresses[i], seen) == 0) {
             memcpy(where->addresses[i], where->addresses[0], CST_ADDRESS_MAX);
