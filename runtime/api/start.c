@@ -195,8 +195,11 @@ _Noreturn static void serve_and_end(struct cst_run *run)
     if (!well)
         (void)fprintf(stderr, "castell: a worker ends: %s\n", why);
     cst_cluster_stop(run->cluster);
+    if (well && cst_cluster_is_idle(run->cluster)) {
+        cst_worker_stop(run->worker);
+        cst_cluster_destroy(run->cluster);
+    } /* else bodies still run, for a master that does not want them */
     (void)fflush(NULL);
-    /* Bodies may still run, for a master that is not there. */
     _exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

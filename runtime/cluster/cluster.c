@@ -6,11 +6,13 @@
 #include "base/parse.h"
 #include "base/thread.h"
 #include "cluster/cluster_internal.h"
+#include "device/child.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     WORKERS_MAX = 1 << 14,
@@ -18,6 +20,8 @@ enum {
     REST_NS = 100000, /* of the thread, while others poll */
     SLEEP_NS = 200000000,
     HELLO_MAX = 2048,
+    DEAD_MS_MAX = 3600000,
+    PATH_SIZE = 2048,
 };
 
 static const uint64_t join_wait_ns = UINT64_C(60) * 1000000000;
@@ -67,6 +71,8 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     const char *workers = cst_parse_environment("CASTELL_WORKERS");
     const char *runs = cst_parse_environment("CASTELL_MASTER_TASKS");
     const char *carrier = cst_parse_environment("CASTELL_CARRIER");
+    const char *dead = cst_parse_environment("CASTELL_DEAD_MS");
+    uint32_t dead_ms = 0;
     enum castell_status status;
 
     *ret_options = (struct cst_cluster_options){.home_runs = true};
@@ -83,6 +89,12 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
                                  &ret_options->workers);
     if (status != CASTELL_OK)
         return status;
+    if (dead)
+        status =
+            cst_parse_count("CASTELL_DEAD_MS", dead, 50, DEAD_MS_MAX, &dead_ms);
+    if (status != CASTELL_OK)
+        return status;
+    ret_options->dead_ns = (uint64_t)dead_ms * 1000000;
     ret_options->home_runs = !runs || strcmp(runs, "0") != 0;
     ret_options->mpi = !carrier || strcmp(carrier, "tcp") != 0;
     ret_options->policy = cst_parse_environment("CASTELL_POLICY");
@@ -161,6 +173,9 @@ static enum castell_status open_net(struct cst_cluster *cluster,
         .directory = cluster->options.directory,
         .hello = hello,
         .mpi = cluster->options.mpi,
+        .modules = cst_parse_environment("CASTELL_MODULES"),
+        .dead_ns = cluster->options.dead_ns,
+        .heartbeat_ns = cluster->options.dead_ns / 5,
     };
 
     cst_writer_init_fixed(&writer, hello, sizeof(hello));
@@ -192,11 +207,60 @@ static void wait_for_workers(struct cst_cluster *cluster)
     }
 }
 
+/* ---- The end of the process --------------------------------------------------- */
+
+/* Of the master's run; kept until the process ends. */
+static char status_path[PATH_SIZE];
+
+/* Tell the launcher, who may not see how the master itself ends. */
+static void write_status(int status)
+{
+    char next[PATH_SIZE + 4];
+    FILE *file;
+
+    (void)snprintf(next, sizeof(next), "%s.new", status_path);
+    file = fopen(next, "we");
+    if (!file)
+        return;
+    (void)fprintf(file, "%d\n", status);
+    if (fclose(file) == 0)
+        (void)rename(next, status_path);
+}
+
+static void at_exit(int status, void *argument)
+{
+    (void)argument;
+    if (cst_child_inside())
+        return;
+    write_status(status);
+    if (!cst_net_exit_hard())
+        return;
+    (void)fflush(NULL);
+    _exit(status);
+}
+
+static enum castell_status watch_exit(const char *directory)
+{
+    bool first = status_path[0] == '\0';
+    int length =
+        snprintf(status_path, sizeof(status_path), "%s/status", directory);
+
+    if (length >= PATH_SIZE)
+        return cst_fail(CASTELL_ERR_INVALID, "CASTELL_RUN_DIR is too long");
+    if (first && on_exit(at_exit, NULL) != 0)
+        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to start");
+    return CASTELL_OK;
+}
+
+/* ---- Start and stop ------------------------------------------------------------ */
+
 static enum castell_status begin(struct cst_cluster *cluster,
                                  const struct cst_limits *limits)
 {
     enum castell_status status = cst_node_init(cluster);
 
+    if (status == CASTELL_OK && cluster->is_master)
+        status = watch_exit(cluster->options.directory);
     if (status == CASTELL_OK && cluster->is_master)
         status = cst_master_init(cluster, limits);
     if (status == CASTELL_OK)
@@ -254,6 +318,11 @@ bool cst_cluster_left_well(const struct cst_cluster *cluster,
 {
     *ret_why = cluster->why;
     return cluster->left_well;
+}
+
+bool cst_cluster_is_idle(const struct cst_cluster *cluster)
+{
+    return cluster->visits.count == 0;
 }
 
 void cst_cluster_stop(struct cst_cluster *cluster)

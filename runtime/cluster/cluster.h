@@ -30,13 +30,14 @@ struct cst_cluster_options {
     uint32_t workers;      /* master: to wait for at start */
     bool home_runs;        /* master: its node runs tasks too */
     bool mpi;              /* use MPI where started under it */
+    uint64_t dead_ns;      /* silent so long, a node is dead; 0: the default */
     const char *policy;    /* of placement; NULL: the default */
 };
 
 /*
  * What the environment says: CASTELL_ROLE, CASTELL_RUN_DIR, CASTELL_WORKERS,
- * CASTELL_MASTER_TASKS, CASTELL_CARRIER, CASTELL_POLICY. Fails with
- * CASTELL_ERR_INVALID when it makes no sense.
+ * CASTELL_MASTER_TASKS, CASTELL_CARRIER, CASTELL_POLICY, CASTELL_DEAD_MS. Fails
+ * with CASTELL_ERR_INVALID when it makes no sense.
  */
 CASTELL_MUST_CHECK enum castell_status
 cst_cluster_environment(struct cst_cluster_options *ret_options);
@@ -61,6 +62,9 @@ _Atomic(uint64_t) *cst_cluster_over(struct cst_cluster *cluster);
 /* ... and whether it is over as it should be; else why, in a sentence. */
 bool cst_cluster_left_well(const struct cst_cluster *cluster,
                            const char **ret_why);
+
+/* Has this node no task? When its stay is over and its thread has ended. */
+bool cst_cluster_is_idle(const struct cst_cluster *cluster);
 
 /* All tasks have ended: end the thread, while the executors still run. */
 void cst_cluster_stop(struct cst_cluster *cluster);

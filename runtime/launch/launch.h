@@ -29,7 +29,7 @@
 
 /* ---- Files in the run directory ----------------------------------------- */
 
-#define CST_LAUNCH_SECRET "secret" /* 64 hexadecimal digits, mode 0600 */
+#define CST_LAUNCH_SECRET "secret" /* 32 random bytes, mode 0600 */
 #define CST_LAUNCH_MASTER "master" /* where it listens; written by the master */
 #define CST_LAUNCH_STATUS                                                      \
     "status" /* its exit status, decimal, when it is over;

@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/thread.h"
 #include "launch/launch_internal.h"
+#include "net/net.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +27,6 @@
 #define SIGNALS     "signals"
 
 enum {
-    SECRET_SIZE = 32,
     ID_SIZE = 6,
     ID_DIGITS = 2 * ID_SIZE,
     STALE_SECONDS = 7 * 24 * 3600,
@@ -143,22 +143,6 @@ static enum castell_status choose_base(bool shared, char *ret_base)
 }
 /* NOLINTEND(concurrency-mt-unsafe) */
 
-static enum castell_status write_secret(const char *path)
-{
-    unsigned char secret[SECRET_SIZE];
-    char text[2 * SECRET_SIZE + 1];
-
-    if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
-        return cst_fail(CASTELL_ERR_SYSTEM,
-                        "the system has no random bytes: %s",
-                        cst_reason(errno));
-    hexadecimal(secret, sizeof(secret), text);
-    if (!cst_run_dir_write(path, CST_LAUNCH_SECRET, text))
-        return cst_fail(CASTELL_ERR_SYSTEM, "cannot write to %s: %s", path,
-                        cst_reason(errno));
-    return CASTELL_OK;
-}
-
 enum castell_status cst_run_dir_create(const char *base, bool shared,
                                        struct cst_run_dir *ret_dir)
 {
@@ -194,7 +178,7 @@ enum castell_status cst_run_dir_create(const char *base, bool shared,
     if (mkdir(ret_dir->path, 0700) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot make a directory in %s: %s",
                         whole, cst_reason(errno));
-    status = write_secret(ret_dir->path);
+    status = cst_net_make_secret(ret_dir->path);
     if (status < 0)
         cst_directory_remove(ret_dir->path);
     return status;

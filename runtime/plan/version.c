@@ -54,17 +54,12 @@ bool cst_version_needed(const struct cst_version *version)
 
 bool cst_version_durable(const struct cst_version *version)
 {
-    uint32_t present = 0;
-
+    /* Others may die together: before the first is found dead, the last. Also if
+       it is consumed at home, for what is made of it is there then. */
     for (const struct cst_copy *copy = version->copies; copy; copy = copy->next)
-        if (copy->state == CST_COPY_PRESENT) {
-            if (copy->node->number == 0)
-                present += 2; /* also if consumed there: what is made of it is
-                                 there, then */
-            else if (!copy->consumed)
-                present++;
-        }
-    return present >= 2;
+        if (copy->state == CST_COPY_PRESENT && copy->node->number == 0)
+            return true;
+    return false;
 }
 
 /* ---- Copies ----------------------------------------------------------- */

@@ -44,7 +44,7 @@ test_told() {
     ok "$1: who know how many, and the carrier, and that the master works" \
         same "$(grep -c "workers=2 carrier=$1 tasks=1" "$work/out")" 3
     ok "$1: who have a directory, and a secret in it, and another in memory" \
-        same "$(grep -c 'dir=700 secret=600:64 node_dir=there' "$work/out")" 3
+        same "$(grep -c 'dir=700 secret=600:32 node_dir=there' "$work/out")" 3
     ok "$1: cores as asked" says "role=master workers=1 carrier=$1 tasks=1 cores=5" \
         run -n 1 --carrier "$1" --master-cores 5 --cores-per-worker 7 "$member" show
     ok "$1: of workers too" says "role=worker workers=1 carrier=$1 tasks=0 cores=7" \
