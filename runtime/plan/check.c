@@ -32,20 +32,19 @@ static void check_reachable(const struct cst_plan *plan,
 {
     const struct cst_version *whole = version;
 
-    if (plan->failed || !cst_version_needed(version) ||
+    /* What only tasks read that have run can be without a copy: the last of
+       them may have consumed it. */
+    if (plan->failed || version->poisoned ||
+        (!version->current && !version->wished && !version->leaf &&
+         version->readers == 0) ||
         cst_version_has_copy(version))
         return;
     while (whole->origin && !cst_version_has_copy(whole))
         whole = whole->origin;
-    if (cst_version_has_copy(whole))
-        return;
-    CST_ASSERT(whole->producer);
-    /* What only tasks have read that may have to run again can wait for that:
-       the last of them may have consumed it. */
-    CST_ASSERT((!version->current && !version->wished && !version->leaf &&
-                version->readers == 0) ||
-               whole->producer->state == CST_RECORD_WAITING ||
-               whole->producer->state == CST_RECORD_AGAIN);
+    CST_ASSERT(
+        cst_version_has_copy(whole) ||
+        (whole->producer && (whole->producer->state == CST_RECORD_WAITING ||
+                             whole->producer->state == CST_RECORD_AGAIN)));
 }
 
 static void check_version(const struct cst_plan *plan,

@@ -230,13 +230,36 @@ static void fail_poisonous(struct cst_plan *plan)
     }
 }
 
-/* What can still be lost for good is saved now. */
+static bool can_be_sent(const struct cst_version *version)
+{
+    for (const struct cst_copy *copy = version->copies; copy; copy = copy->next)
+        if (!copy->consumed && cst_copy_valid(copy))
+            return true;
+    return false;
+}
+
+/*
+ * What could be lost for good is sent home. Where a task has consumed, or is
+ * about to, the last copy of what cannot be made again, that is what it makes.
+ */
 static void save_last(struct cst_plan *plan, struct cst_version *version)
 {
-    if (cst_version_needed(version) && !cst_version_durable(version) &&
-        !has_lineage(version) && cst_version_has_copy(version) &&
-        cst_plan_copy_room(plan, 1))
-        cst_version_fetch(plan, version, plan->home);
+    if (!cst_version_needed(version) || cst_version_durable(version) ||
+        has_lineage(version))
+        return;
+    if (can_be_sent(version)) {
+        if (cst_plan_copy_room(plan, 1))
+            cst_version_fetch(plan, version, plan->home);
+        return;
+    }
+    for (struct cst_use *use = version->uses; use; use = use->after)
+        for (uint32_t i = 0; i < use->record->outputs_count; i++) {
+            struct cst_version *output = use->record->outputs[i].version;
+
+            if (cst_version_needed(output) && can_be_sent(output) &&
+                cst_plan_copy_room(plan, 1))
+                cst_version_fetch(plan, output, plan->home);
+        }
 }
 
 /* Copies that nobody will send are of no use where nobody needs the version. */
