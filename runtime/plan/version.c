@@ -122,6 +122,9 @@ void cst_copy_remove(struct cst_plan *plan, struct cst_copy *copy)
     if (copy->after)
         copy->after->before = copy->before;
     cst_version_touch(plan, copy->version);
+    for (struct cst_version *part = copy->version->children; part;
+         part = part->sibling)
+        cst_version_touch(plan, part);
     cst_plan_pool_put(&plan->copies, copy);
 }
 
@@ -333,8 +336,8 @@ static void drop_copies(struct cst_plan *plan, struct cst_version *version)
     while (copy) {
         struct cst_copy *next = copy->next;
 
-        if (copy->state == CST_COPY_SENT && !copy->from && !version->wants)
-            cst_copy_unmake(plan, copy); /* nobody will send it */
+        if (!version->wants && !is_valid(copy, NULL))
+            cst_copy_unmake(plan, copy); /* it will not come */
         if (copy->state == CST_COPY_STRAY ||
             (copy->state == CST_COPY_PRESENT && !copy->consumed)) {
             if (copy->state == CST_COPY_PRESENT)

@@ -1,0 +1,418 @@
+/*
+ * A node: the tasks that it was given, and what it does with orders and data.
+ */
+#include "plan/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Tasks ------------------------------------------------------------ */
+
+static void assign(struct sim *sim, uint32_t number, struct sim_run *run)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct sim_run **link = &node->runs;
+
+    for (size_t i = 0; i < run->parts_count; i++) {
+        struct sim_entry *entry = sim_find_or_add(node, &run->parts[i].piece);
+
+        if (run->parts[i].output)
+            entry->makers++;
+        else
+            entry->users++;
+        entry->dropped = false;
+    }
+    while (*link)
+        link = &(*link)->next;
+    run->next = NULL;
+    *link = run;
+}
+
+static void take_out(struct sim_node *node, struct sim_run *run)
+{
+    struct sim_run **link = &node->runs;
+
+    while (*link != run)
+        link = &(*link)->next;
+    *link = run->next;
+}
+
+/* It will make nothing here. */
+static void discard(struct sim *sim, uint32_t number, struct sim_run *run)
+{
+    struct sim_node *node = &sim->nodes[number];
+
+    (void)sim;
+    take_out(node, run);
+    for (size_t i = 0; i < run->parts_count; i++) {
+        struct sim_entry *entry = sim_find(node, run->parts[i].piece.version);
+
+        if (run->parts[i].output) {
+            entry->makers--;
+            /* Who waits for it is told elsewhere. */
+            while (!entry->present && entry->waiting) {
+                struct sim_message *order = entry->waiting;
+
+                entry->waiting = order->next;
+                sim_message_free(order);
+            }
+        } else {
+            entry->users--;
+        }
+        sim_let_go(node, entry);
+    }
+    free(run);
+}
+
+static bool is_fireable(const struct sim_node *node, const struct sim_run *run)
+{
+    for (size_t i = 0; i < run->parts_count; i++)
+        if (!run->parts[i].output &&
+            !sim_find(node, run->parts[i].piece.version)->present)
+            return false;
+    return true;
+}
+
+/* Read everything, run the body, and give the outputs in parts order. */
+static void execute(struct sim *sim, const struct sim_node *node,
+                    const struct sim_run *run, unsigned char *image)
+{
+    const struct sim_op *op = &sim->ops[run->task];
+    unsigned char packed[ARENA];
+
+    memset(image, 0xee, ARENA);
+    if (op->what == SIM_LEAF)
+        sim_unpack(&op->accesses[0].region, image, (unsigned char[ARENA]){0});
+    for (size_t i = 0; i < run->parts_count; i++) {
+        const struct sim_part *part = &run->parts[i];
+        const struct sim_entry *entry = sim_find(node, part->piece.version);
+
+        if (part->output)
+            continue;
+        sim_read_entry(sim, entry, packed);
+        sim_unpack(&part->piece.region, image, packed);
+    }
+    sim_body(op, run->task, image);
+}
+
+/* The current pieces, then all leaves by number, added up. */
+static void fold(struct sim *sim, const struct sim_node *node,
+                 const struct sim_run *run, unsigned char *image)
+{
+    const struct cst_region *region = &sim->ops[run->task].accesses[0].region;
+    size_t size = cst_region_bytes(region);
+    unsigned char packed[ARENA];
+    unsigned char sum[ARENA];
+    size_t covered = 0;
+
+    memset(image, 0xee, ARENA);
+    for (size_t i = 0; i < run->parts_count; i++) {
+        const struct sim_part *part = &run->parts[i];
+
+        if (part->output)
+            continue;
+        sim_read_entry(sim, sim_find(node, part->piece.version), packed);
+        if (covered < size) {
+            sim_unpack(&part->piece.region, image, packed);
+            covered += cst_region_bytes(&part->piece.region);
+            continue;
+        }
+        sim_pack(region, image, sum);
+        for (size_t at = 0; at < size; at++)
+            sum[at] = (unsigned char)(sum[at] + packed[at]);
+        sim_unpack(region, image, sum);
+    }
+}
+
+static void finish(struct sim *sim, uint32_t number, struct sim_run *run,
+                   bool failed)
+{
+    struct sim_node *node = &sim->nodes[number];
+    unsigned char image[ARENA];
+    unsigned char packed[ARENA];
+
+    if (sim->ops[run->task].what == SIM_FOLD)
+        fold(sim, node, run, image);
+    else
+        execute(sim, node, run, image);
+    for (size_t i = 0; i < run->parts_count; i++) {
+        struct sim_part *part = &run->parts[i];
+        struct sim_entry *entry = sim_find(node, part->piece.version);
+
+        if (part->output)
+            continue;
+        entry->users--;
+        if (part->piece.consumed)
+            entry->dropped = true;
+        sim_let_go(node, entry);
+    }
+    take_out(node, run);
+    sim->tasks[run->task].finished = true;
+    for (size_t i = 0; i < run->parts_count; i++) {
+        struct sim_part *part = &run->parts[i];
+        struct sim_entry *entry = sim_find(node, part->piece.version);
+
+        if (!part->output)
+            continue;
+        entry->makers--;
+        entry->dropped = false;
+        sim_pack(&part->piece.region, image, packed);
+        if (number == 0 && !entry->present && sim_claim(sim, entry, NULL)) {
+            sim_put_home(sim, entry, packed);
+            sim_keep(entry, packed);
+            sim_put_home(sim, entry, packed);
+        }
+        if (!entry->present) {
+            sim_put(sim, number, entry, packed);
+        } else if (entry->home) {
+            struct sim_message *waiting = entry->waiting;
+
+            entry->waiting = NULL;
+            while (waiting) {
+                struct sim_message *order = waiting;
+
+                waiting = order->next;
+                sim_serve(sim, number, entry, order);
+                sim_message_free(order);
+            }
+        }
+        sim_let_go(node, entry);
+    }
+    sim_send(sim, number, MASTER,
+             (struct sim_message){.what = MSG_DONE,
+                                  .other = run->id,
+                                  .attempt = run->attempt,
+                                  .failed = failed});
+    free(run);
+}
+
+bool sim_store_run(struct sim *sim, uint32_t number)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct sim_run *chosen = NULL;
+    uint32_t count = 0;
+    struct sim_task *task;
+    const struct sim_op *op;
+    bool failed;
+
+    for (struct sim_run *run = node->runs; run; run = run->next)
+        if (is_fireable(node, run) && random_below(&sim->state, ++count) == 0)
+            chosen = run;
+    if (!chosen)
+        return false;
+    task = &sim->tasks[chosen->task];
+    op = &sim->ops[chosen->task];
+    if (!chosen->started) {
+        if (task->started >> chosen->attempt & 1)
+            sim_wrong(sim, "an attempt ran twice");
+        task->started |= UINT64_C(1) << chosen->attempt;
+        chosen->started = true;
+        if (chosen->attempt <= op->kills && number != 0 &&
+            (op->immortal || !(chosen->flags & CST_PLAN_SUSPECT))) {
+            sim_kill(sim, number);
+            return true;
+        }
+        if (random_below(&sim->state, 2))
+            return true;
+    }
+    failed = chosen->attempt <= op->fails ||
+             op->fails > sim->kinds[op->kind].retries;
+    if (failed && (sim->kinds[op->kind].on_failure != CASTELL_IGNORE ||
+                   chosen->attempt <= sim->kinds[op->kind].retries)) {
+        uint64_t id = chosen->id;
+        uint32_t attempt = chosen->attempt;
+
+        discard(sim, number, chosen);
+        sim_send(sim, number, MASTER,
+                 (struct sim_message){.what = MSG_DONE,
+                                      .other = id,
+                                      .attempt = attempt,
+                                      .failed = true});
+    } else {
+        finish(sim, number, chosen, failed);
+    }
+    if (number == 0)
+        sim_try_homes(sim);
+    return true;
+}
+
+/* ---- Orders ----------------------------------------------------------- */
+
+static void stop(struct sim *sim, uint32_t number,
+                 const struct sim_message *message)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct sim_run *run = node->runs;
+
+    while (run &&
+           (run->id != message->other || run->attempt != message->attempt))
+        run = run->next;
+    if (!run || (run->started && message->what == MSG_RECALL))
+        return;
+    discard(sim, number, run);
+    if (message->what == MSG_RECALL)
+        sim_send(sim, number, MASTER,
+                 (struct sim_message){.what = MSG_RECALLED,
+                                      .other = message->other,
+                                      .attempt = message->attempt});
+}
+
+static void push(struct sim *sim, uint32_t number,
+                 const struct sim_message *message)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct sim_entry *entry = sim_find(node, message->piece.version);
+
+    if (!entry && random_below(&sim->state, 2)) {
+        sim_send(
+            sim, number, MASTER,
+            (struct sim_message){.what = MSG_MISSING, .piece = message->piece});
+        return;
+    }
+    sim_order_of(sim, number, sim_find_or_add(node, &message->piece), message);
+}
+
+static void take_data(struct sim *sim, uint32_t number,
+                      const struct sim_message *message)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct sim_entry *entry = sim_find_or_add(node, &message->piece);
+
+    if (!entry->present) {
+        if (number == 0 && sim_claim(sim, entry, NULL)) {
+            sim_put(sim, number, entry, message->bytes);
+            sim_put_home(sim, entry, message->bytes);
+        } else {
+            sim_put(sim, number, entry, message->bytes);
+        }
+    }
+    sim_send(
+        sim, number, MASTER,
+        (struct sim_message){.what = MSG_ARRIVED, .piece = message->piece});
+}
+
+/* The version is not to be cut from that entry any more. */
+static void forget_cuts(struct sim_entry *origin, uint64_t version)
+{
+    struct sim_message **link = &origin->waiting;
+
+    while (*link) {
+        struct sim_message *order = *link;
+
+        if (order->what != MSG_CUT || order->piece.version != version) {
+            link = &order->next;
+            continue;
+        }
+        *link = order->next;
+        sim_message_free(order);
+    }
+}
+
+static void drop(struct sim_node *node, uint64_t version)
+{
+    struct sim_entry *entry = sim_find(node, version);
+
+    for (struct sim_entry *origin = node->entries; origin;
+         origin = origin->next)
+        forget_cuts(origin, version);
+    if (!entry)
+        return;
+    while (!entry->present && entry->waiting) {
+        struct sim_message *order = entry->waiting;
+
+        entry->waiting = order->next;
+        sim_message_free(order);
+    }
+    entry->dropped = entry->present;
+    if (entry->makers > 0 && entry->users == 0) {
+        /* A task that is to make it again makes it anew. */
+        free(entry->bytes);
+        entry->bytes = NULL;
+        entry->present = entry->home = entry->dropped = false;
+    }
+    sim_let_go(node, entry);
+}
+
+static void obey(struct sim *sim, uint32_t number, struct sim_message *message)
+{
+    struct sim_node *node = &sim->nodes[number];
+    struct cst_plan_piece origin = {.version = message->other};
+
+    switch (message->what) {
+    case MSG_ASSIGN:
+        assign(sim, number, message->run);
+        message->run = NULL;
+        break;
+    case MSG_PUSH:
+        push(sim, number, message);
+        break;
+    case MSG_DROP:
+        drop(node, message->piece.version);
+        break;
+    case MSG_CUT:
+        sim_order_of(sim, number, sim_find_or_add(node, &origin), message);
+        break;
+    case MSG_RECALL:
+    case MSG_CANCEL:
+        stop(sim, number, message);
+        break;
+    case MSG_ROOT:
+    case MSG_HOME:
+    case MSG_SAVE:
+        sim_at_home(sim, message);
+        break;
+    case MSG_DATA:
+        take_data(sim, number, message);
+        break;
+    case MSG_GRANTED:
+    case MSG_DONE:
+    case MSG_ARRIVED:
+    case MSG_MISSING:
+    case MSG_RECALLED:
+    case MSG_FILLED:
+        sim_wrong(sim, "a message that is for others");
+    }
+}
+
+void sim_store_deliver(struct sim *sim, uint32_t number, uint32_t from)
+{
+    struct sim_message *message = sim->channels[from][number];
+
+    sim->channels[from][number] = message->next;
+    if (sim->nodes[number].alive)
+        obey(sim, number, message);
+    if (number == 0)
+        sim_try_homes(sim);
+    sim_message_free(message);
+}
+
+void sim_store_release(struct sim *sim, uint32_t number)
+{
+    struct sim_node *node = &sim->nodes[number];
+
+    while (node->entries)
+        sim_remove_entry(node, node->entries);
+    while (node->runs) {
+        struct sim_run *run = node->runs;
+
+        node->runs = run->next;
+        free(run);
+    }
+    while (node->homes) {
+        struct sim_message *message = node->homes;
+
+        node->homes = message->next;
+        sim_message_free(message);
+    }
+}
+
+uint32_t sim_store_left(const struct sim *sim, uint32_t number)
+{
+    const struct sim_node *node = &sim->nodes[number];
+    uint32_t left = 0;
+
+    for (const struct sim_entry *entry = node->entries; entry;
+         entry = entry->next)
+        left += entry->present || entry->users > 0 || entry->makers > 0;
+    return left;
+}
