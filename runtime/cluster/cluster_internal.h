@@ -57,6 +57,8 @@ struct cst_incoming {
     void *base;
     uint64_t version;
     uint64_t begin_ns;
+    uint32_t peer;
+    bool by_mpi; /* which may write there even when the peer is gone */
 };
 
 /* Messages that come in parts, from one peer. */

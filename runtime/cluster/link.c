@@ -7,6 +7,7 @@
 #include "cluster/cluster_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- Sending ------------------------------------------------------------- */
 
@@ -92,6 +93,35 @@ static bool get_data(const void *header, size_t size,
     return cst_reader_done(&reader);
 }
 
+static bool is_by_mpi(const struct cst_cluster *cluster, uint32_t peer)
+{
+    struct cst_net_counts counts;
+
+    return cst_net_counts(cluster->net, peer, &counts) &&
+           strcmp(counts.carrier, "mpi") == 0;
+}
+
+/* What MPI was to bring from a node that is gone, or brings another way now, may
+   be on its way for ever. version 0: all. */
+static void abandon(struct cst_cluster *cluster, uint32_t peer,
+                    uint64_t version)
+{
+    struct cst_incoming **link = &cluster->incoming;
+
+    while (*link) {
+        struct cst_incoming *incoming = *link;
+
+        if (incoming->peer != peer || !incoming->by_mpi ||
+            (version != 0 && incoming->version != version)) {
+            link = &incoming->next;
+            continue;
+        }
+        *link = incoming->next;
+        cst_store_abandon(cluster->store, incoming->version);
+        cst_free(incoming);
+    }
+}
+
 static bool payload_into(void *owner, uint32_t peer, const void *header,
                          size_t header_size, size_t payload_size,
                          struct cst_rows *ret_into)
@@ -99,20 +129,23 @@ static bool payload_into(void *owner, uint32_t peer, const void *header,
     struct cst_cluster *cluster = owner;
     struct cst_incoming *incoming;
     struct cst_piece piece;
+    bool by_mpi;
 
-    (void)peer;
     if (!get_data(header, header_size, &piece) ||
         cst_region_bytes(&piece.region) != payload_size)
         return false;
     incoming = cst_alloc(sizeof(*incoming));
     if (!incoming)
         return false;
-    if (!cst_store_receive(cluster->store, &piece, ret_into)) {
+    by_mpi = is_by_mpi(cluster, peer);
+    abandon(cluster, peer, piece.version);
+    if (!cst_store_receive(cluster->store, &piece, !by_mpi, ret_into)) {
         cst_free(incoming);
         return false;
     }
-    *incoming = (struct cst_incoming){cluster->incoming, ret_into->base,
-                                      piece.version, cst_clock_ns()};
+    *incoming =
+        (struct cst_incoming){cluster->incoming, ret_into->base, piece.version,
+                              cst_clock_ns(),    peer,           by_mpi};
     cluster->incoming = incoming;
     return true;
 }
@@ -149,9 +182,8 @@ static void sent(void *owner, uint32_t peer, void *cookie, bool arrived)
 {
     struct cst_cluster *cluster = owner;
 
-    (void)peer;
-    (void)arrived;
-    cst_store_sent(cluster->store, (uint64_t)(uintptr_t)cookie);
+    cst_store_sent(cluster->store, (uint64_t)(uintptr_t)cookie,
+                   arrived || !cluster->options.mpi);
 }
 
 static void tell_arrived(struct cst_cluster *cluster, uint64_t version,
@@ -296,6 +328,7 @@ static void gone(void *owner, uint32_t peer, enum cst_net_end how,
     struct cst_parts **link = &cluster->parts;
 
     cst_store_forget_node(cluster->store, peer);
+    abandon(cluster, peer, 0);
     while (*link && (*link)->peer != peer)
         link = &(*link)->next;
     if (*link) {

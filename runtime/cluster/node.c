@@ -403,8 +403,8 @@ static void on_send(void *context, uint32_t to, const struct cst_piece *piece,
 void cst_node_settle(struct cst_cluster *cluster)
 {
     while (cluster->unsent_count > 0)
-        cst_store_sent(cluster->store,
-                       cluster->unsent[--cluster->unsent_count]);
+        cst_store_sent(cluster->store, cluster->unsent[--cluster->unsent_count],
+                       true);
 }
 
 static bool on_home_claim(void *context, uint64_t version)

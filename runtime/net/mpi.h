@@ -58,7 +58,6 @@ struct cst_mpi_transfer {
     bool incoming;
     bool failed;
     bool told;                 /* the owner knows all, or others tell it */
-    uint64_t orphan_ns;        /* since when it is one */
     struct cst_bulk_out *bulk; /* outgoing: while it is not acknowledged */
     struct cst_bulk_in *in;    /* incoming: while the link has it */
     bool wanted;

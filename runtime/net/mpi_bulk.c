@@ -179,20 +179,6 @@ static void finish_transfer(struct cst_mesh *mesh,
     }
 }
 
-/* May an orphan's memory be used again, though MPI has not let go of it? */
-static bool is_released(struct cst_mesh *mesh,
-                        const struct cst_mpi_transfer *transfer)
-{
-    uint64_t until_ns = transfer->orphan_ns + mesh->silent_ns;
-
-    if (transfer->link || transfer->told)
-        return false;
-    if (!transfer->incoming || mesh->now_ns >= until_ns)
-        return true;
-    cst_mesh_timer(mesh, until_ns);
-    return false;
-}
-
 void cst_mpi_poll_bulk(struct cst_mesh *mesh)
 {
     struct cst_mpi *mpi = mesh->mpi;
@@ -209,9 +195,8 @@ void cst_mpi_poll_bulk(struct cst_mesh *mesh)
             cst_mpi_close(mesh, transfer->link);
         }
         whole = transfer->done == transfer->size;
+        /* Of an orphan too: who only hung may go on, and MPI with it. */
         if (transfer->active > 0 || (transfer->link && !whole)) {
-            if (is_released(mesh, transfer))
-                finish_transfer(mesh, transfer);
             at = &transfer->next;
             continue;
         }
@@ -233,7 +218,6 @@ void cst_mpi_orphan_bulk(struct cst_mesh *mesh, const struct cst_link *link)
         if (transfer->link != link)
             continue;
         transfer->link = NULL;
-        transfer->orphan_ns = mesh->now_ns;
         for (unsigned int i = 0; i < CST_MPI_PIECES; i++)
             if (transfer->request_size[i] > 0)
                 mesh->mpi->ops->cancel(&transfer->request[i]);

@@ -97,8 +97,9 @@ struct cst_net_owner {
     /*
      * Somebody is not in the run any more. Every message that it was sent and
      * has not acknowledged is lost: sent(cookie, false) has been or will be
-     * called for each payload. A message of it of which the payload has not
-     * arrived will not come: dropped() has been or will be called.
+     * called for each payload. A message of it of which the payload
+     * has not arrived will not come: dropped() has been or will be called; with
+     * MPI perhaps never, for who only hung may go on, and write.
      */
     void (*gone)(void *owner, uint32_t peer, enum cst_net_end how,
                  const char *why);

@@ -243,11 +243,13 @@ enum castell_status cst_store_push(struct cst_store *store, uint32_t to,
     return CASTELL_OK;
 }
 
-void cst_store_sent(struct cst_store *store, uint64_t version)
+void cst_store_sent(struct cst_store *store, uint64_t version, bool whole)
 {
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
 
     CST_ASSERT(entry && entry->sending > 0);
+    if (!whole)
+        cst_buffer_ref(entry->buffer); /* for ever */
     if (--entry->sending == 0)
         entry->sends_home = false;
     cst_home_update(store, entry);
@@ -312,7 +314,7 @@ enum castell_status cst_store_cut(struct cst_store *store,
 /* ---- Arrival ------------------------------------------------------------- */
 
 bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
-                       struct cst_rows *ret_rows)
+                       bool may_home, struct cst_rows *ret_rows)
 {
     struct cst_store_entry *entry =
         cst_map_find(&store->entries, piece->version);
@@ -325,7 +327,8 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
             return false;
     }
     entry->piece = *piece;
-    if (store->is_home && cst_home_is_free(store, &piece->region, NULL) &&
+    if (store->is_home && may_home &&
+        cst_home_is_free(store, &piece->region, NULL) &&
         store->ops->home_claim(store->context, piece->version)) {
         entry->claimed = true;
         entry->incoming = &store->home;
@@ -354,6 +357,15 @@ void cst_store_received(struct cst_store *store, uint64_t version, bool whole)
     cst_store_tidy(store, entry);
     cst_home_settle(store);
     cst_jobs_fire(store);
+}
+
+void cst_store_abandon(struct cst_store *store, uint64_t version)
+{
+    struct cst_store_entry *entry = cst_map_find(&store->entries, version);
+
+    CST_ASSERT(entry && entry->incoming && !entry->incoming->home);
+    entry->incoming = NULL;
+    cst_store_tidy(store, entry);
 }
 
 bool cst_store_has(const struct cst_store *store, uint64_t version)

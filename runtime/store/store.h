@@ -138,7 +138,9 @@ cst_store_born(struct cst_store *store, const struct cst_piece *piece);
 CASTELL_MUST_CHECK enum castell_status
 cst_store_push(struct cst_store *store, uint32_t to,
                const struct cst_piece *piece);
-void cst_store_sent(struct cst_store *store, uint64_t version);
+/* Its memory was read; or, when not `whole`, somebody may still read it and
+   does not matter: it is not given back to the system. */
+void cst_store_sent(struct cst_store *store, uint64_t version, bool whole);
 
 /* The node has left: what was to be sent to it is not any more. */
 void cst_store_forget_node(struct cst_store *store, uint32_t to);
@@ -153,12 +155,17 @@ cst_store_cut(struct cst_store *store, const struct cst_piece *child,
 
 /*
  * A version is coming: say where its bytes go. Returns false when it is not
- * wanted (it is here, or comes already, or there is no memory).
+ * wanted (it is here, or comes already, or there is no memory). `may_home`: the
+ * sender will not write there any more after cst_store_abandon().
  */
 bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
-                       struct cst_rows *ret_rows);
+                       bool may_home, struct cst_rows *ret_rows);
 /* ... and has come, or will not. */
 void cst_store_received(struct cst_store *store, uint64_t version, bool whole);
+
+/* ... or may still be written to by a node that is out of the run: the memory is
+   left to it for ever, and the version may come from somebody else. */
+void cst_store_abandon(struct cst_store *store, uint64_t version);
 
 /* Is the version here? */
 bool cst_store_has(const struct cst_store *store, uint64_t version);

@@ -210,9 +210,9 @@ static void receive(uint64_t version)
     struct cst_piece piece = piece_of(version);
     struct cst_rows rows;
 
-    if (!cst_store_receive(t.store, &piece, &rows))
+    if (!cst_store_receive(t.store, &piece, true, &rows))
         tap_bail("a version was refused");
-    t.wrong += cst_store_receive(t.store, &piece, &rows);
+    t.wrong += cst_store_receive(t.store, &piece, true, &rows);
     fill(rows.base, t.facts[version].value);
     t.facts[version].here = true;
     t.facts[version].coming = false;
@@ -322,7 +322,7 @@ static void sent(int index)
     t.sending[index] = t.sending[--t.sending_count];
     t.rows[index] = t.rows[t.sending_count];
     t.facts[version].sends--;
-    cst_store_sent(t.store, version);
+    cst_store_sent(t.store, version, true);
 }
 
 static void push(uint32_t block)
