@@ -60,6 +60,8 @@ cst_accesses_disjoint(const struct cst_access *accesses, size_t count);
 
 /* The one address that stands for a file's path in this run; NULL: no memory */
 const char *cst_file_name(const char *path);
+/* Is it one of those? Any thread. */
+bool cst_file_is_name(const void *base);
 void cst_file_names_release(void);
 
 /* Count a task as its parent's, and tell the engine. */

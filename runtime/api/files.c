@@ -1,6 +1,7 @@
 /*
  * Names of files. A file is tracked by one byte of memory that stands for it:
- * the first of the runtime's own copy of its path, one for each file.
+ * the first of the runtime's own copy of its path, one for each file. All copies
+ * are in one range of addresses, so that they can be told from other memory.
  */
 #include "api/api.h"
 #include "base/lock.h"
@@ -9,13 +10,19 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { BUCKETS = 1024 };
+
+static const size_t range_size = (size_t)1 << 32; /* of addresses */
 
 struct file_name {
     struct file_name *next;
     char path[];
 };
+
+static char *range; /* made with the first name; set once */
+static size_t range_used;
 
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct file_name *names[BUCKETS]; /* Guarded by names_lock */
@@ -54,6 +61,36 @@ static char *canonical(const char *path)
     return whole;
 }
 
+/* Memory for a name, for ever. */
+static struct file_name *take(size_t size)
+{
+    size_t unit = _Alignof(struct file_name);
+    char *here;
+
+    size = (size + unit - 1) / unit * unit;
+    if (cst_alloc_refused(size))
+        return NULL;
+    if (!range) {
+        here = mmap(NULL, range_size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (here == MAP_FAILED)
+            return NULL;
+        __atomic_store_n(&range, here, __ATOMIC_RELEASE);
+    }
+    if (range_size - range_used < size)
+        return NULL;
+    here = range + range_used;
+    range_used += size;
+    return (struct file_name *)(void *)here;
+}
+
+bool cst_file_is_name(const void *base)
+{
+    uintptr_t first = (uintptr_t)__atomic_load_n(&range, __ATOMIC_ACQUIRE);
+
+    return first != 0 && (uintptr_t)base - first < range_size;
+}
+
 static struct file_name *find_or_add(char *path)
 {
     struct file_name **bucket = &names[hash(path) % BUCKETS];
@@ -63,7 +100,7 @@ static struct file_name *find_or_add(char *path)
         name = name->next;
     if (name)
         return name;
-    name = cst_alloc(sizeof(*name) + strlen(path) + 1);
+    name = take(sizeof(*name) + strlen(path) + 1);
     if (!name)
         return NULL;
     memcpy(name->path, path, strlen(path) + 1);
@@ -88,11 +125,9 @@ const char *cst_file_name(const char *path)
 
 void cst_file_names_release(void)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        while (names[i]) {
-            struct file_name *name = names[i];
-
-            names[i] = name->next;
-            cst_free(name);
-        }
+    memset(names, 0, sizeof(names));
+    if (range)
+        (void)munmap(range, range_size);
+    __atomic_store_n(&range, NULL, __ATOMIC_RELEASE);
+    range_used = 0;
 }

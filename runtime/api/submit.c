@@ -90,12 +90,35 @@ uint64_t cst_task_after(const struct cst_task *task)
 
 /* ---- A task ------------------------------------------------------------- */
 
+/* On several nodes, is it the same on all? */
+static enum castell_status check_everywhere(const struct castell_kind *kind)
+{
+    const struct cst_declared *declared = cst_kinds_declared();
+
+    if (kind->flags & CASTELL_REPLICATED)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "task kind %s is replicated: not in a run on several "
+                        "nodes in this version",
+                        kind->name);
+    while (declared && strcmp(declared->name, kind->name) != 0)
+        declared = declared->next;
+    if (declared)
+        return CASTELL_OK;
+    return cst_fail(CASTELL_ERR_INVALID,
+                    "task kind %s is not known on other nodes: declare it with "
+                    "castell_kind_declare() before castell_start()",
+                    kind->name);
+}
+
 static enum castell_status know(struct castell_kind *kind,
                                 struct cst_kind **ret_kind)
 {
     struct cst_run *run = cst_run();
     enum castell_status status =
-        cst_kinds_know(cst_engine_kinds(run->engine), kind, ret_kind);
+        run->cluster ? check_everywhere(kind) : CASTELL_OK;
+
+    if (status == CASTELL_OK)
+        status = cst_kinds_know(cst_engine_kinds(run->engine), kind, ret_kind);
 
     if (status == CASTELL_OK && run->trace)
         cst_trace_kind(run->trace, (*ret_kind)->id, (*ret_kind)->label);

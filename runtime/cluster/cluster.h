@@ -32,6 +32,8 @@ struct cst_cluster_options {
     bool mpi;              /* use MPI where started under it */
     uint64_t dead_ns;      /* silent so long, a node is dead; 0: the default */
     const char *policy;    /* of placement; NULL: the default */
+    /* Does an access that begins there stand for the file of that name? */
+    bool (*is_file)(const void *base);
 };
 
 /*

@@ -24,6 +24,14 @@ struct cst_visit {
     bool leaves;   /* it is on its way back: it was not started */
     struct cst_store_job *job;
     struct cst_task *task;
+    struct cst_path *paths;
+};
+
+/* The name of a file that a task's access is. */
+struct cst_path {
+    struct cst_path *next;
+    uint32_t access;
+    char text[];
 };
 
 /* A node of the run, as the master knows it. */
@@ -177,6 +185,15 @@ const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
 /* Tell the body of a fold what it folds; its accesses have been read. */
 void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
                    const struct cst_message_assign *assign);
+
+/* ---- path.c: accesses that are files -------------------------------------- */
+
+/* Keep the name; false: no memory. */
+bool cst_path_add(struct cst_visit *visit, uint32_t access,
+                  const struct cst_message_access *from);
+void cst_paths_free(struct cst_visit *visit);
+/* Give the names to the body, when its buffers are set. */
+void cst_paths_apply(struct cst_visit *visit);
 
 /* ---- link.c: the owner of the net --------------------------------------- */
 

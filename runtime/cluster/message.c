@@ -1,6 +1,6 @@
 #include "cluster/message.h"
 
-enum { COUNT_MAX = 1 << 24 };
+enum { COUNT_MAX = 1 << 24, IS_FILE = 1 << 7 };
 
 /* ---- Regions and pieces -------------------------------------------------- */
 
@@ -127,8 +127,10 @@ void cst_get_assign(struct cst_reader *reader,
 void cst_put_access(struct cst_writer *writer,
                     const struct cst_message_access *access)
 {
-    cst_put_u8(writer, access->mode);
+    cst_put_u8(writer, (uint8_t)(access->mode | (access->path ? IS_FILE : 0)));
     cst_put_region(writer, &access->region);
+    if (access->path)
+        cst_put_bytes(writer, access->path, access->path_size);
     if (access->mode == CASTELL_REDUCTION)
         cst_put_varint(writer, access->reduction);
     cst_put_varint(writer, access->inputs);
@@ -138,8 +140,15 @@ void cst_put_access(struct cst_writer *writer,
 void cst_get_access(struct cst_reader *reader,
                     struct cst_message_access *ret_access)
 {
-    ret_access->mode = cst_get_u8(reader);
+    uint8_t mode = cst_get_u8(reader);
+
+    ret_access->mode = (uint8_t)(mode & ~IS_FILE);
     cst_get_region(reader, &ret_access->region);
+    ret_access->path = NULL;
+    ret_access->path_size = 0;
+    if (mode & IS_FILE)
+        ret_access->path =
+            (const char *)cst_get_bytes(reader, &ret_access->path_size);
     ret_access->reduction = 0;
     if (ret_access->mode == CASTELL_REDUCTION)
         ret_access->reduction = cst_get_count(reader, UINT16_MAX);

@@ -73,6 +73,9 @@ struct cst_message_access {
     uint32_t reduction; /* REDUCTION: which of the kind */
     uint32_t inputs;
     uint32_t outputs;
+    const char *path; /* of a file; not ended by a 0 when it was read. NULL: it
+                         is none */
+    size_t path_size;
 };
 
 void cst_put_region(struct cst_writer *writer, const struct cst_region *region);

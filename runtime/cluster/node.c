@@ -78,6 +78,12 @@ static void fill_access(struct cst_task *task, uint32_t index,
         task->extra->size += from->region.size * from->region.rows;
 }
 
+static void visit_free(struct cst_visit *visit)
+{
+    cst_paths_free(visit);
+    cst_free(visit);
+}
+
 /* Read the accesses of the message into the task and its job. */
 static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
                           const struct cst_message_assign *assign,
@@ -104,6 +110,8 @@ static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
         for (uint32_t j = 0; j < head.outputs; j++)
             cst_get_piece(message, &head.region, &access->outputs[j], &mark);
         fill_access(visit->task, i, &head);
+        if (head.path && !cst_path_add(visit, i, &head))
+            return false;
         if (head.mode != CASTELL_REDUCTION)
             continue;
         visit->task->extra->leaves[i].operation =
@@ -147,7 +155,7 @@ static void visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit)
         cst_store_job_free(visit->job);
     if (visit->task)
         cst_engine_guest_discard(cluster->engine, visit->task);
-    cst_free(visit);
+    visit_free(visit);
 }
 
 static struct cst_visit *visit_new(struct cst_cluster *cluster,
@@ -230,6 +238,7 @@ static void on_fire(void *context, struct cst_store_job *job, const char *error)
     }
     for (uint32_t i = 0; i < job->accesses_count; i++)
         cst_task_accesses(visit->task)[i].base = job->buffers[i];
+    cst_paths_apply(visit);
     cst_engine_guest_ready(cluster->engine, visit->task);
 }
 
@@ -256,7 +265,7 @@ void cst_node_guest_done(void *context, struct cst_task *task)
                      !visit->unwanted && (good || last));
     if (!visit->unwanted)
         report_done(cluster, &done);
-    cst_free(visit);
+    visit_free(visit);
 }
 
 /* Take back a task that has not been started, if there is one; NULL if not. */
@@ -431,6 +440,9 @@ static enum castell_status know_kinds(struct cst_cluster *cluster)
         struct cst_kind *kind = declared->kind->known;
         enum castell_status status = CASTELL_OK;
 
+        if (declared->kind->flags & CASTELL_REPLICATED)
+            continue; /* api/ refuses it */
+
         if (!kind)
             status = cst_kinds_know(kinds, declared->kind, &kind);
         if (status != CASTELL_OK)
@@ -464,7 +476,7 @@ void cst_node_release(struct cst_cluster *cluster)
     size_t cursor = 0;
 
     while ((visit = cst_map_next(&cluster->visits, &cursor)))
-        cst_free(visit); /* its job is the store's, its task the engine's */
+        visit_free(visit); /* its job is the store's, its task the engine's */
     cst_map_release(&cluster->visits);
     cst_map_release(&cluster->kinds);
     cst_store_destroy(cluster->store);

@@ -4,6 +4,8 @@
 #include "base/fail.h"
 #include "cluster/cluster_internal.h"
 
+#include <string.h>
+
 /* Give the order in cluster->out; node 0 gets it when the plan is done. */
 static void give(struct cst_cluster *cluster, uint32_t node)
 {
@@ -39,10 +41,12 @@ static void put_one_access(struct cst_writer *out,
     put_pieces(out, outputs, head->outputs, &head->region);
 }
 
-static struct cst_message_access head_of(struct cst_task *task, uint32_t index,
+static struct cst_message_access head_of(const struct cst_cluster *cluster,
+                                         struct cst_task *task, uint32_t index,
                                          const struct cst_plan_access *access)
 {
     const struct cst_access *from = &cst_task_accesses(task)[index];
+    bool is_file = cluster->options.is_file(from->base);
 
     return (struct cst_message_access){
         .region = {(uintptr_t)from->base, from->size, from->hold.user,
@@ -50,14 +54,17 @@ static struct cst_message_access head_of(struct cst_task *task, uint32_t index,
         .mode = from->hold.mode,
         .inputs = access->inputs_count,
         .outputs = access->outputs_count,
+        .path = is_file ? from->base : NULL,
+        .path_size = is_file ? strlen(from->base) : 0,
     };
 }
 
 /* The leaves of a fold are accesses of their own: they lie on one another. */
-static void put_fold(struct cst_writer *out, struct cst_task *task,
+static void put_fold(const struct cst_cluster *cluster, struct cst_writer *out,
+                     struct cst_task *task,
                      const struct cst_plan_access *access, uint32_t leaves)
 {
-    struct cst_message_access head = head_of(task, 0, access);
+    struct cst_message_access head = head_of(cluster, task, 0, access);
     const struct cst_plan_piece *pieces = access->inputs;
 
     head.mode = CASTELL_INOUT;
@@ -78,7 +85,7 @@ static void put_accesses(struct cst_cluster *cluster, struct cst_writer *out,
 
     for (uint32_t i = 0; i < task->accesses_count; i++) {
         const struct cst_plan_access *access = &assignment->accesses[i];
-        struct cst_message_access head = head_of(task, i, access);
+        struct cst_message_access head = head_of(cluster, task, i, access);
 
         if (head.mode == CASTELL_REDUCTION) {
             struct cst_known_reduction *known = cst_map_find(
@@ -140,7 +147,7 @@ void cst_order_assign(void *cluster_,
         head.fold = known->index;
         head.accesses = 1 + leaves;
         cst_put_assign(out, &head);
-        put_fold(out, task, &assignment->accesses[0], leaves);
+        put_fold(cluster, out, task, &assignment->accesses[0], leaves);
     } else {
         head.kind = cst_kind_hash(task->kind->name);
         head.argument = cst_task_argument(task);

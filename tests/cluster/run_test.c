@@ -81,6 +81,29 @@ static int where_body(void *const *buffers, const void *argument)
 
 static int nest_body(void *const *buffers, const void *argument);
 
+/* Append a line to a file, from another. */
+static int append_body(void *const *buffers, const void *argument)
+{
+    FILE *from = fopen(buffers[0], "re");
+    FILE *to = fopen(buffers[1], "ae");
+    int number = 0;
+
+    (void)argument;
+    if (!from || !to || fscanf(from, "%d", &number) != 1) /* NOLINT */
+        return 1;
+    (void)fprintf(to, "%d\n", number);
+    return fclose(from) != 0 || fclose(to) != 0;
+}
+
+static int write_body(void *const *buffers, const void *argument)
+{
+    FILE *to = fopen(buffers[0], "we");
+    int number;
+
+    memcpy(&number, argument, sizeof(number));
+    return !to || fprintf(to, "%d\n", number) < 0 || fclose(to) != 0;
+}
+
 static void zero(void *into, size_t count)
 {
     memset(into, 0, count * sizeof(double));
@@ -105,13 +128,19 @@ static struct castell_kind sum_kind = {
     .name = "sum", .body = sum_body, .reductions = reductions};
 static struct castell_kind scale_kind = {.name = "scale", .body = scale_body};
 static struct castell_kind where_kind = {.name = "where", .body = where_body};
+static struct castell_kind append_kind = {.name = "append",
+                                          .body = append_body};
+static struct castell_kind write_kind = {.name = "write", .body = write_body};
+static struct castell_kind every_kind = {
+    .name = "every", .body = add_body, .flags = CASTELL_REPLICATED};
+static struct castell_kind secret_kind = {.name = "secret", .body = add_body};
 static struct castell_kind nest_kind = {.name = "nest", .body = nest_body};
 
 __attribute__((constructor)) static void declare(void)
 {
     struct castell_kind *const kinds[] = {
-        &add_kind,   &set_kind,   &multiply_kind, &sum_kind,
-        &scale_kind, &where_kind, &nest_kind};
+        &add_kind,   &set_kind,  &multiply_kind, &sum_kind,   &scale_kind,
+        &where_kind, &nest_kind, &append_kind,   &write_kind, &every_kind};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         castell_must(castell_kind_declare(kinds[i]), NULL);
@@ -312,6 +341,53 @@ static void test_nested(void)
     ok(wrong == 0, "tasks of tasks, on their nodes");
 }
 
+static void test_files(const struct party *party)
+{
+    enum { FILES = 6 };
+    char paths[FILES][128], log[128], want[64] = "", found[64] = "";
+    struct castell_access accesses[2] = {{.is_file = true}, {.is_file = true}};
+    FILE *file;
+
+    (void)snprintf(log, sizeof(log), "%s/log", party->directory);
+    accesses[1].base = log;
+    for (int i = 0; i < FILES; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/%d", party->directory,
+                       i);
+        (void)snprintf(want + strlen(want), sizeof(want) - strlen(want), "%d\n",
+                       i * i);
+        accesses[0].base = paths[i];
+        accesses[0].mode = CASTELL_OUT;
+        submit(&write_kind, &(int){i * i}, sizeof(int), accesses, 1);
+        accesses[0].mode = CASTELL_IN;
+        accesses[1].mode = CASTELL_INOUT;
+        submit(&append_kind, NULL, 0, accesses, 2);
+    }
+    GO(castell_wait_on(&accesses[1], 1));
+    file = fopen(log, "re");
+    if (!file)
+        tap_bail("no log");
+    (void)!fread(found, 1, sizeof(found) - 1, file);
+    (void)fclose(file);
+    ok(strcmp(want, found) == 0, "files in the order of their tasks");
+    GO(castell_barrier());
+    for (int i = 0; i < FILES; i++)
+        (void)unlink(paths[i]);
+    (void)unlink(log);
+}
+
+static void test_refusals(void)
+{
+    struct castell_submission submission = {.kind = &every_kind};
+
+    ok(castell_task_submit(&submission, NULL) == CASTELL_ERR_INVALID &&
+           strstr(castell_error_text(), "every is replicated"),
+       "a replicated kind: %s", castell_error_text());
+    submission.kind = &secret_kind;
+    ok(castell_task_submit(&submission, NULL) == CASTELL_ERR_INVALID &&
+           strstr(castell_error_text(), "castell_kind_declare()"),
+       "a kind that was not declared: %s", castell_error_text());
+}
+
 static void test_run(int workers, int cores, int master_cores)
 {
     struct party party;
@@ -324,6 +400,8 @@ static void test_run(int workers, int cores, int master_cores)
     test_chain();
     test_matrix();
     test_nested();
+    test_files(&party);
+    test_refusals();
     test_places(workers + (master_cores > 0));
     ok(castell_stop() == 0, "it stops");
     ok(party_end(&party) == 0, "and the workers end well%s", no_text);
