@@ -329,6 +329,40 @@ static void leave_parts(struct cst_plan *plan, struct cst_version *version,
     }
 }
 
+/* Is something that was cut from it, or from that, needed and nowhere? */
+static bool lacks_parts(struct cst_version *version)
+{
+    struct cst_version *stack = version;
+
+    version->fed = NULL;
+    while (stack) {
+        struct cst_version *whole = stack;
+
+        stack = whole->fed;
+        for (struct cst_version *part = whole->children; part;
+             part = part->sibling) {
+            if (cst_version_needed(part) && !cst_version_has_copy(part))
+                return true;
+            part->fed = stack;
+            stack = part;
+        }
+    }
+    return false;
+}
+
+/* What lacks is cut again where the whole has come to be. */
+static void find_parts(struct cst_plan *plan, struct cst_version *version)
+{
+    struct cst_copy *copy = version->copies;
+
+    while (copy && copy->state != CST_COPY_PRESENT)
+        copy = copy->next;
+    if (!copy || copy->consumed || !lacks_parts(version))
+        return;
+    leave_parts(plan, version, copy->node);
+    cst_version_feed(plan, version);
+}
+
 static void drop_copies(struct cst_plan *plan, struct cst_version *version)
 {
     struct cst_copy *copy = version->copies;
@@ -383,6 +417,8 @@ static void look_at(struct cst_plan *plan, struct cst_version *version)
         drop_copies(plan, version);
     else
         feed_one(plan, version);
+    if (version->children)
+        find_parts(plan, version);
     if (version->producer && may_release(version->producer))
         cst_record_release(plan, version->producer);
     if (version->datum && version->datum->entries)
