@@ -307,9 +307,10 @@ enum castell_status cst_plan_wish(struct cst_plan *plan,
 
 /* ---- For node 0's store ----------------------------------------------- */
 
-bool cst_plan_home_claim(struct cst_plan *plan, uint64_t id)
+bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version_id)
 {
-    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_version *version =
+        cst_plan_ids_find(&plan->versions_by_id, version_id);
     struct cst_copy *copy;
     struct cst_datum *datum;
 
@@ -319,7 +320,8 @@ bool cst_plan_home_claim(struct cst_plan *plan, uint64_t id)
     copy = cst_copy_find(version, plan->home);
     if (!copy || copy->state == CST_COPY_PRESENT ||
         copy->state == CST_COPY_STRAY || copy->home || !datum->current ||
-        datum->split || datum->filling || (datum->home && datum->home->id > id))
+        datum->split || datum->filling ||
+        (datum->home && datum->home->id > version_id))
         return false;
     for (struct cst_version *older = datum->home; older;
          older = older->origin) {
@@ -334,9 +336,10 @@ bool cst_plan_home_claim(struct cst_plan *plan, uint64_t id)
     return true;
 }
 
-void cst_plan_home_filled(struct cst_plan *plan, uint64_t id)
+void cst_plan_home_filled(struct cst_plan *plan, uint64_t version_id)
 {
-    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_version *version =
+        cst_plan_ids_find(&plan->versions_by_id, version_id);
     struct cst_copy *copy;
 
     if (!version || !version->datum || version->datum->home != version)

@@ -324,7 +324,8 @@ enum went { WENT, NO_ROOM, NO_MEMORY };
 static enum went place_new(struct cst_plan *plan, struct cst_task *task)
 {
     struct cst_plan_record *record = cst_record_find(plan, task->id);
-    bool off = record->cancelled || cst_record_reads_poison(plan, record);
+    bool off = record->cancelled ||
+               (plan->poisoned_once && cst_record_reads_poison(plan, record));
     struct asks asks = asks_of(plan, record);
     struct offer offer;
 

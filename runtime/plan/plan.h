@@ -170,11 +170,11 @@ void cst_plan_destroy(struct cst_plan *plan);
 
 /* limits is kept until the node has left. Node 0 first. */
 CASTELL_MUST_CHECK enum castell_status
-cst_plan_join(struct cst_plan *plan, uint32_t node,
+cst_plan_join(struct cst_plan *plan, uint32_t number,
               const struct cst_limits *limits);
 
 /* It is dead, and what it had is gone. */
-void cst_plan_leave(struct cst_plan *plan, uint32_t node);
+void cst_plan_leave(struct cst_plan *plan, uint32_t number);
 
 /* Could some node that is there ever run it? As cst_constraint_check(). */
 CASTELL_MUST_CHECK enum castell_status
@@ -219,10 +219,11 @@ struct cst_plan_report {
 
 /* Reports of other than the current attempt change nothing. */
 void cst_plan_done(struct cst_plan *plan, const struct cst_plan_report *report);
-void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version,
+void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
                       uint64_t duration_ns);
 /* The node was to push a version that it has not. */
-void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t version);
+void cst_plan_missing(struct cst_plan *plan, uint32_t node,
+                      uint64_t version_id);
 void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
                        uint32_t attempt);
 
@@ -233,12 +234,12 @@ void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
  * the owner has exclusive holds (CST_EPOCH_WRITE) on their places until it is
  * granted, so that readers submitted before have been placed as well, and what
  * main writes then is not hidden by a version that one of them made of main's
- * memory. Then ops->granted(wish) and main may read and write it until a task uses it
+ * memory. Then ops->granted(user) and main may read and write it until a task uses it
  * again. NULL, 0: everything that any task wrote. May grant at once.
  */
 CASTELL_MUST_CHECK enum castell_status
 cst_plan_wish(struct cst_plan *plan, struct cst_fragment *const *fragments,
-              size_t fragments_count, void *wish);
+              size_t fragments_count, void *user);
 
 /* Nobody will read it again; its place is idle. */
 void cst_plan_delete(struct cst_plan *plan, struct cst_fragment *fragment);
@@ -250,9 +251,9 @@ void cst_plan_delete(struct cst_plan *plan, struct cst_fragment *fragment);
  * all orders given to it so far, save() above all; and what uses main's memory
  * by orders given before, a task that reads it for one, the store knows.
  */
-bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version);
+bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version_id);
 /* What ops->home() asked for is done. */
-void cst_plan_home_filled(struct cst_plan *plan, uint64_t version);
+void cst_plan_home_filled(struct cst_plan *plan, uint64_t version_id);
 
 /* ---- Hooks of data ---------------------------------------------------- */
 

@@ -305,7 +305,8 @@ struct cst_plan {
     uint64_t placed;
     uint64_t recomputed;
     uint64_t pushed_bytes;
-    bool failed; /* ops->lost() was called */
+    bool failed;        /* ops->lost() was called */
+    bool poisoned_once; /* some version is or was */
 };
 
 /* ---- version.c -------------------------------------------------------- */

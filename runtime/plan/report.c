@@ -22,6 +22,7 @@ static void poison(struct cst_plan *plan, struct cst_version *version)
     if (version->poisoned)
         return;
     version->poisoned = true;
+    plan->poisoned_once = true;
     version->poisoned_next = plan->poison;
     plan->poison = version;
     cst_version_touch(plan, version);
@@ -234,10 +235,11 @@ static void measure_speed(struct cst_plan *plan, uint64_t bytes,
         cst_plan_speed_add(&plan->latency, (double)duration_ns);
 }
 
-void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t id,
+void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
                       uint64_t duration_ns)
 {
-    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_version *version =
+        cst_plan_ids_find(&plan->versions_by_id, version_id);
     struct cst_copy *copy = NULL;
 
     if (node >= plan->nodes_max || !plan->nodes[node])
@@ -246,7 +248,7 @@ void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t id,
         copy = cst_copy_find(version, plan->nodes[node]);
     if (!copy) {
         /* It was sent more than once, or nobody wants it any more. */
-        plan->ops->drop(plan->context, node, id);
+        plan->ops->drop(plan->context, node, version_id);
         return;
     }
     if (copy->state != CST_COPY_SENT && copy->state != CST_COPY_STRAY)
@@ -256,9 +258,10 @@ void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t id,
     cst_plan_settle(plan);
 }
 
-void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t id)
+void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t version_id)
 {
-    struct cst_version *version = cst_plan_ids_find(&plan->versions_by_id, id);
+    struct cst_version *version =
+        cst_plan_ids_find(&plan->versions_by_id, version_id);
     struct cst_copy *copy;
 
     if (!version || node >= plan->nodes_max || !plan->nodes[node])

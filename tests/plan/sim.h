@@ -199,7 +199,7 @@ void sim_wrong(struct sim *sim, const char *what);
 void sim_send(struct sim *sim, uint32_t from, uint32_t to,
               struct sim_message message);
 /* Deliver the next message to a node. */
-void sim_store_deliver(struct sim *sim, uint32_t node, uint32_t from);
+void sim_store_deliver(struct sim *sim, uint32_t number, uint32_t from);
 /* Start, or end, some task at that node; false: there is none. */
 bool sim_store_run(struct sim *sim, uint32_t node);
 /* What is there of a version; NULL: nothing is known of it. Entries are made
@@ -225,9 +225,9 @@ void sim_put_home(struct sim *sim, struct sim_entry *entry,
                   const unsigned char *packed);
 void sim_remove_entry(struct sim_node *node, struct sim_entry *entry);
 
-void sim_store_release(struct sim *sim, uint32_t node);
+void sim_store_release(struct sim *sim, uint32_t number);
 /* Entries that nothing accounts for. */
-uint32_t sim_store_left(const struct sim *sim, uint32_t node);
+uint32_t sim_store_left(const struct sim *sim, uint32_t number);
 void sim_message_free(struct sim_message *message);
 /* sim.c: the node is lost, now or soon. */
 void sim_kill(struct sim *sim, uint32_t node);

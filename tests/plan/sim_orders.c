@@ -126,7 +126,7 @@ static void on_assign(void *context, const struct cst_plan_assignment *given)
                                .other = given->id,
                                .attempt = given->attempt,
                                .run = run});
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): the message has it */
 
 static void on_push(void *context, uint32_t from, uint32_t to,
                     const struct cst_plan_piece *piece)
