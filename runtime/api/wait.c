@@ -79,9 +79,22 @@ static enum castell_status blame(const struct cst_outcome *outcome)
                     outcome->failed ? "has failed" : "was cancelled");
 }
 
+/* Regions that overlap cannot be waited for as if each were written. */
+static void only_read(struct cst_task *task)
+{
+    for (uint32_t i = 0; i < task->accesses_count; i++) {
+        struct cst_hold *hold = &cst_task_accesses(task)[i].hold;
+
+        hold->mode = CASTELL_IN;
+        hold->epoch = CST_EPOCH_READ;
+        hold->writes = false;
+    }
+}
+
 enum castell_status castell_wait_on(const struct castell_access *regions,
                                     size_t regions_count)
 {
+    enum castell_mode mode = CASTELL_IN;
     struct cst_outcome outcome = {.status = CASTELL_OK};
     enum castell_status status;
     struct cst_self *self;
@@ -101,16 +114,24 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
     task = cst_api_task(self, (uint32_t)regions_count, 0, 0);
     if (!task)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to wait");
+    /* On several nodes main may write what came home: no task that is older may
+       then still have to be sent what was there before. */
+    if (cst_run()->cluster && !self->task)
+        mode = CASTELL_INOUT;
     for (size_t i = 0; i < regions_count; i++) {
         struct castell_access region = regions[i];
 
-        region.mode = CASTELL_IN;
+        region.mode = mode;
         status = cst_access_check(&region, i, &cst_task_accesses(task)[i]);
         if (status != CASTELL_OK) {
             cst_engine_task_discard(cst_run()->engine, self->port, task);
             return status;
         }
     }
+    if (mode == CASTELL_INOUT &&
+        cst_accesses_disjoint(cst_task_accesses(task), regions_count) !=
+            CASTELL_OK)
+        only_read(task);
     task->flags = CST_TASK_INTERNAL | CST_TASK_SIGNAL;
     task->extra->outcome = &outcome;
     after = cst_task_after(task);

@@ -96,7 +96,9 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
         return status;
     ret_options->dead_ns = (uint64_t)dead_ms * 1000000;
     ret_options->home_runs = !runs || strcmp(runs, "0") != 0;
-    ret_options->mpi = !carrier || strcmp(carrier, "tcp") != 0;
+    /* Only when asked for: a node that hung and was declared dead can write by
+       MPI into memory that others have by then. */
+    ret_options->mpi = carrier && strcmp(carrier, "mpi") == 0;
     ret_options->policy = cst_parse_environment("CASTELL_POLICY");
     return CASTELL_OK;
 }

@@ -127,6 +127,8 @@ void cst_node_release(struct cst_cluster *cluster);
 /* One order; false: it was none. */
 bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message);
 void cst_node_guest_done(void *context, struct cst_task *task);
+/* Before something here comes to be: what was ordered comes first. */
+void cst_node_catch_up(struct cst_cluster *cluster);
 /* What the store could not be told from within. */
 void cst_node_settle(struct cst_cluster *cluster);
 
@@ -147,6 +149,8 @@ void cst_master_recalled(struct cst_cluster *cluster, uint32_t node,
 void cst_master_joined(struct cst_cluster *cluster, uint32_t node,
                        const struct cst_message_hello *hello);
 void cst_master_gone(struct cst_cluster *cluster, uint32_t node);
+/* Do what the plan has ordered of this node; false: nothing. */
+bool cst_master_obey(struct cst_cluster *cluster);
 /* Decide all there is to decide. */
 void cst_master_step(struct cst_cluster *cluster);
 

@@ -137,6 +137,7 @@ static bool payload_into(void *owner, uint32_t peer, const void *header,
     incoming = cst_alloc(sizeof(*incoming));
     if (!incoming)
         return false;
+    cst_node_catch_up(cluster);
     by_mpi = is_by_mpi(cluster, peer);
     abandon(cluster, peer, piece.version);
     if (!cst_store_receive(cluster->store, &piece, !by_mpi, ret_into)) {
@@ -201,20 +202,16 @@ static void tell_arrived(struct cst_cluster *cluster, uint64_t version,
     cst_cluster_send(cluster, CST_NET_MASTER);
 }
 
-static void data_came(struct cst_cluster *cluster, const struct cst_rows *into,
-                      const void *header, size_t size)
+static void data_came(struct cst_cluster *cluster, const struct cst_rows *into)
 {
     struct cst_incoming incoming;
-    struct cst_piece piece;
 
-    if (into && take_incoming(cluster, into->base, &incoming)) {
-        cst_store_received(cluster->store, incoming.version, true);
-        tell_arrived(cluster, incoming.version,
-                     cst_clock_ns() - incoming.begin_ns);
-    } else if (get_data(header, size, &piece) &&
-               cst_store_has(cluster->store, piece.version)) {
-        tell_arrived(cluster, piece.version, 0); /* it was here already */
-    }
+    /* What was not wanted is here already, and that was told. */
+    if (!into || !take_incoming(cluster, into->base, &incoming))
+        return;
+    cst_node_catch_up(cluster);
+    cst_store_received(cluster->store, incoming.version, true);
+    tell_arrived(cluster, incoming.version, cst_clock_ns() - incoming.begin_ns);
 }
 
 static bool is_report(uint8_t what)
@@ -273,7 +270,7 @@ static void message(void *owner, uint32_t peer, const void *header,
     bool good = header_size > 0;
 
     if (good && bytes[0] == CST_MESSAGE_DATA)
-        data_came(cluster, into, header, header_size);
+        data_came(cluster, into);
     else if (good && bytes[0] == CST_MESSAGE_PART)
         good = header_size >= 2 && take_part(cluster, peer, bytes, header_size);
     else

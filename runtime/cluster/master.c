@@ -274,8 +274,7 @@ static void signal(void *context, struct cst_task *task)
 
 /* ---- Steps -------------------------------------------------------------------- */
 
-/* What the plan has ordered of this node. */
-static bool obey(struct cst_cluster *cluster)
+bool cst_master_obey(struct cst_cluster *cluster)
 {
     struct cst_writer orders = cluster->local;
     struct cst_reader reader;
@@ -314,10 +313,10 @@ void cst_master_step(struct cst_cluster *cluster)
         cst_plan_cancel_all(cluster->plan);
     }
     while (more) {
-        more = obey(cluster);
+        more = cst_master_obey(cluster);
         cst_node_settle(cluster);
         cst_plan_go(cluster->plan, cst_clock_ns());
-        more |= obey(cluster);
+        more |= cst_master_obey(cluster);
         more |= do_later(cluster);
         more |= cst_engine_settle(cluster->engine);
     }

@@ -260,6 +260,7 @@ void cst_node_guest_done(void *context, struct cst_task *task)
                        task->extra->how ? task->extra->how
                                         : "it was cancelled");
     cst_free(task->extra->how);
+    cst_node_catch_up(cluster);
     (void)cst_map_remove(&cluster->visits, visit->id);
     cst_store_finish(cluster->store, visit->job,
                      !visit->unwanted && (good || last));
@@ -407,6 +408,13 @@ static void on_send(void *context, uint32_t to, const struct cst_piece *piece,
 
     cst_put_piece(cst_begin(cluster, CST_MESSAGE_DATA), piece, &nothing, false);
     cst_cluster_send_payload(cluster, to, rows, piece->version);
+}
+
+/* The plan says who may use main's memory as of all that it has ordered. */
+void cst_node_catch_up(struct cst_cluster *cluster)
+{
+    if (cluster->is_master)
+        (void)cst_master_obey(cluster);
 }
 
 void cst_node_settle(struct cst_cluster *cluster)

@@ -32,7 +32,7 @@ static const char help[] =
     "      --no-master-tasks   the master runs no tasks\n"
     "      --label             put \"[node NAME] \" before the lines of "
     "workers\n"
-    "      --carrier=KIND      auto, mpi or tcp: how processes talk\n"
+    "      --carrier=KIND      auto (tcp), mpi or tcp: how processes talk\n"
     "      --dir=DIR           make the directory of the run in DIR; with "
     "several\n"
     "                          nodes all of them must see it ($HOME/.castell)\n"

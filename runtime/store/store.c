@@ -282,9 +282,11 @@ void cst_store_drop(struct cst_store *store, uint64_t version)
 {
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
 
-    if (!entry)
+    if (!entry || entry->makers > 0) /* it is made anew, and that is wanted */
         return;
     entry->dropped = true;
+    if (!entry->buffer)
+        free_targets(entry);
     cst_store_tidy(store, entry);
 }
 

@@ -197,6 +197,11 @@ static void test_chain(void)
                                                 .size = sizeof(value),
                                                 .mode = CASTELL_IN},
                        1));
+    GO(castell_wait_on(
+        (struct castell_access[]){
+            {.base = &value, .size = sizeof(value), .mode = CASTELL_IN},
+            {.base = &value, .size = 1, .mode = CASTELL_IN}},
+        2));
     ok(value == 5 + CHAIN * (CHAIN - 1) / 2, "a chain of %d tasks gives %d",
        CHAIN, value);
     GO(castell_barrier());

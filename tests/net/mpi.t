@@ -14,6 +14,7 @@ skip_all() {
     tap_done
 }
 command -v mpirun >/dev/null || skip_all "mpirun is not there"
+[ -z "${SANITIZER_CFLAGS-}" ] || skip_all "MPI is not for sanitizers"
 [ -f "$CASTELL_TEST_MODULES/castell_mpi.so" ] || skip_all "built without MPI"
 
 directory=$(mktemp -d "${TMPDIR:-/tmp}/castell-mpi.XXXXXX")
