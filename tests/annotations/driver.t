@@ -264,8 +264,10 @@ if command -v gdb >/dev/null && builds "$castellcc -g -O0 -o prog main.c task.c"
     ok "gdb stops in a task" gdb_says "at task.c:11" "break task.c:11"
     ok "and in main, and shows its line" gdb_says "13	    add(COUNT, x, 10); once(x);" \
         "break main.c:13"
-    ok "and steps over what all calls share" says "__castell_submit_once (" \
-        gdb -nx -batch -ex "break main.c:13" -ex run -ex step -ex step -ex step ./prog
+    # What a sanitizer calls in each function is stepped into.
+    [ -n "${SANITIZER_CFLAGS-}" ] ||
+        ok "and steps over what all calls share" says "__castell_submit_once (" \
+            gdb -nx -batch -ex "break main.c:13" -ex run -ex step -ex step -ex step ./prog
     ok "the unit has the user's name" gdb_says "Current source file is main.c" "break main.c:12"
     rm -f prog
 else

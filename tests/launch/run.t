@@ -63,7 +63,10 @@ test_status() {
 
 test_streams() {
     local host
-    head -c 300000 /dev/urandom | base64 >"$work/input"
+    # mpirun itself may lose the end of a longer one on a busy machine.
+    local bytes=300000
+    [ "$1" != mpi ] || bytes=20000
+    head -c $bytes /dev/urandom | base64 >"$work/input"
     run -n 1 --carrier "$1" "$member" cat <"$work/input" >"$work/output"
     ok "$1: input goes to the master" cmp "$work/input" "$work/output"
     run -n 2 --carrier "$1" "$member" talk >"$work/out" 2>"$work/err" </dev/null
