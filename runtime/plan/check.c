@@ -3,25 +3,36 @@
 
 /* The checker of what plan_internal.h promises. Slow; for tests. */
 
+static void check_where(const struct cst_plan *plan,
+                        const struct cst_copy *copy)
+{
+    CST_ASSERT(cst_copy_find(copy->version, copy->node) == copy);
+    CST_ASSERT(plan->nodes[copy->node->number] == copy->node);
+    CST_ASSERT(copy->state == CST_COPY_SENT || !copy->from);
+    CST_ASSERT(!copy->from || plan->nodes[copy->from->number]);
+    CST_ASSERT(!copy->home || copy->node == plan->home);
+}
+
+static void check_why(const struct cst_version *version,
+                      const struct cst_copy *copy)
+{
+    CST_ASSERT(copy->state != CST_COPY_CUT || version->origin);
+    if (copy->state == CST_COPY_MADE)
+        CST_ASSERT(version->producer &&
+                   version->producer->state == CST_RECORD_PLACED &&
+                   version->producer->node == copy->node);
+    if (copy->state == CST_COPY_PRESENT && !copy->consumed)
+        CST_ASSERT(cst_version_needed(version));
+}
+
 static void check_copies(const struct cst_plan *plan,
                          const struct cst_version *version)
 {
     for (const struct cst_copy *copy = version->copies; copy;
          copy = copy->next) {
-        CST_ASSERT(copy->version == version);
-        CST_ASSERT(cst_copy_find(version, copy->node) == copy);
-        CST_ASSERT(plan->nodes[copy->node->number] == copy->node);
-        CST_ASSERT(copy->state == CST_COPY_SENT || !copy->from);
-        CST_ASSERT(!copy->from || plan->nodes[copy->from->number]);
-        CST_ASSERT(copy->state != CST_COPY_CUT || version->origin);
-        CST_ASSERT(!copy->home || copy->node == plan->home);
-        if (copy->state == CST_COPY_MADE)
-            CST_ASSERT(version->producer &&
-                       version->producer->state == CST_RECORD_PLACED &&
-                       version->producer->node == copy->node);
-        CST_ASSERT(!version->poisoned);
-        if (copy->state == CST_COPY_PRESENT && !copy->consumed)
-            CST_ASSERT(cst_version_needed(version));
+        CST_ASSERT(copy->version == version && !version->poisoned);
+        check_where(plan, copy);
+        check_why(version, copy);
     }
 }
 

@@ -63,6 +63,31 @@ static void check_end(struct sim *sim, uint32_t number, uint8_t state)
         sim_wrong(sim, "a task failed for no reason");
 }
 
+/* What a task has made of `memory` with one of its accesses. */
+static void refer_access(struct sim_reference *reference,
+                         const struct sim_op *op,
+                         const struct sim_access *access,
+                         const unsigned char *memory, uint8_t after)
+{
+    unsigned char packed[ARENA];
+    unsigned char sum[ARENA];
+    size_t size;
+
+    if (access->mode == CASTELL_REDUCTION) {
+        size = sim_pack(&access->region, memory, packed);
+        sim_pack(&access->region, reference->sums[op->group], sum);
+        for (size_t at = 0; at < size; at++)
+            sum[at] = (unsigned char)(sum[at] + packed[at]);
+        sim_unpack(&access->region, reference->sums[op->group], sum);
+        if (after > reference->group_states[op->group])
+            reference->group_states[op->group] = after;
+    } else if (writes(access->mode)) {
+        sim_pack(&access->region, memory, packed);
+        sim_unpack(&access->region, reference->bytes, packed);
+        set_state(reference, &access->region, after);
+    }
+}
+
 static void refer_task(struct sim *sim, uint32_t number,
                        struct sim_reference *reference)
 {
@@ -98,25 +123,8 @@ static void refer_task(struct sim *sim, uint32_t number,
                 (unsigned char)(memory[i] + reference->sums[op->group][i]);
     else
         sim_body(op, number, memory);
-    for (uint32_t i = 0; i < op->accesses_count; i++) {
-        const struct sim_access *access = &op->accesses[i];
-
-        if (access->mode == CASTELL_REDUCTION) {
-            unsigned char sum[ARENA];
-            size_t size = sim_pack(&access->region, memory, packed);
-
-            sim_pack(&access->region, reference->sums[op->group], sum);
-            for (size_t at = 0; at < size; at++)
-                sum[at] = (unsigned char)(sum[at] + packed[at]);
-            sim_unpack(&access->region, reference->sums[op->group], sum);
-            if (after > reference->group_states[op->group])
-                reference->group_states[op->group] = after;
-        } else if (writes(access->mode)) {
-            sim_pack(&access->region, memory, packed);
-            sim_unpack(&access->region, reference->bytes, packed);
-            set_state(reference, &access->region, after);
-        }
-    }
+    for (uint32_t i = 0; i < op->accesses_count; i++)
+        refer_access(reference, op, &op->accesses[i], memory, after);
 }
 
 /* What main writes after it has waited for op `number`. */

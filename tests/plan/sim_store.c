@@ -97,6 +97,8 @@ static bool is_home_used(const struct sim *sim, const struct cst_region *region,
     return false;
 }
 
+/* A part that comes to be serves who waits for it in turn.
+   NOLINTBEGIN(misc-no-recursion) */
 void sim_serve(struct sim *sim, uint32_t number, struct sim_entry *entry,
                struct sim_message *order)
 {
@@ -130,7 +132,7 @@ void sim_serve(struct sim *sim, uint32_t number, struct sim_entry *entry,
     }
 }
 
-/* It is here: serve who waits for it. NOLINTBEGIN(misc-no-recursion) */
+/* It is here: serve who waits for it. */
 void sim_put(struct sim *sim, uint32_t number, struct sim_entry *entry,
              const unsigned char *packed)
 {
