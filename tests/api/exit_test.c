@@ -42,7 +42,8 @@ static struct castell_kind wide_kind = {.name = "wide",
                                         .on_failure = CASTELL_IGNORE};
 static struct castell_kind count_kind = {.name = "count", .body = count_body};
 
-static void submit_on(long *on, struct castell_kind *kind, bool undeferred,
+static void submit_on(const long *on, struct castell_kind *kind,
+                      bool undeferred,
                       const struct castell_constraint *constraint)
 {
     struct castell_access access = ACCESS(INOUT, *on);
