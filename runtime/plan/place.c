@@ -45,21 +45,6 @@ struct offer {
 
 /* ---- What a node can do ----------------------------------------------- */
 
-static bool has_feature(const char *features, const char *feature)
-{
-    size_t length = strlen(feature);
-
-    while (features && *features) {
-        size_t here = strcspn(features, ",");
-
-        if (here == length && strncmp(features, feature, length) == 0)
-            return true;
-        features += here;
-        features += *features == ',';
-    }
-    return false;
-}
-
 bool cst_node_fits(const struct cst_plan_node *node,
                    const struct castell_constraint *constraint)
 {
@@ -71,7 +56,7 @@ bool cst_node_fits(const struct cst_plan_node *node,
            constraint->storage <= limits->storage &&
            (!constraint->arch || strcmp(constraint->arch, limits->arch) == 0) &&
            (!constraint->feature ||
-            has_feature(limits->features, constraint->feature));
+            cst_limits_have_feature(limits, constraint->feature));
 }
 
 static bool runs_tasks(const struct cst_plan *plan,

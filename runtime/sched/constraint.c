@@ -1,24 +1,16 @@
 #include "base/fail.h"
 #include "sched/kind.h"
+#include "topo/topo.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static bool has_feature(const char *features, const char *feature)
+bool cst_limits_have_feature(const struct cst_limits *limits,
+                             const char *feature)
 {
-    size_t length = strlen(feature);
-
-    while (features && *features) {
-        size_t here = strcspn(features, ",");
-
-        if (here == length && strncmp(features, feature, length) == 0)
-            return true;
-        features += here;
-        features += *features == ',';
-    }
-    return false;
+    return cst_topo_has_feature(limits->features, feature);
 }
 
 static uint64_t wall_time_left(const struct cst_limits *limits)
@@ -99,7 +91,7 @@ cst_constraint_check(const struct cst_limits *limits,
         return refuse(label, where, needs, limits->name, has);
     }
     if (constraint->feature &&
-        !has_feature(limits->features, constraint->feature)) {
+        !cst_limits_have_feature(limits, constraint->feature)) {
         (void)snprintf(needs, sizeof(needs), "feature=%s", constraint->feature);
         (void)snprintf(has, sizeof(has), "%s%s (see CASTELL_FEATURES)",
                        limits->features ? "feature=" : "none",

@@ -112,6 +112,10 @@ cst_constraint_check(const struct cst_limits *limits,
                      const struct castell_constraint *constraint,
                      const char *task_label, const char *where);
 
+/* Does the node say that of itself? */
+bool cst_limits_have_feature(const struct cst_limits *limits,
+                             const char *feature);
+
 /* Does the constraint demand anything that has to be counted while it runs? */
 bool cst_constraint_counts(const struct castell_constraint *constraint);
 
