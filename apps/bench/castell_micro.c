@@ -146,6 +146,8 @@ static void run_round(const struct bench *bench, struct bench_round *ret_round)
 
 static void start(void)
 {
+    castell_must(castell_kind_declare(&nothing), "castell_kind_declare");
+    castell_must(castell_kind_declare(&gate), "castell_kind_declare");
     castell_start(NULL, NULL);
 }
 

@@ -59,6 +59,7 @@ static void submit_all(uint32_t steps)
 
 static void start(void)
 {
+    castell_must(castell_kind_declare(&kind), "castell_kind_declare");
     castell_start(NULL, NULL);
 }
 

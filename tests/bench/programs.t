@@ -66,5 +66,21 @@ for pattern in trivial stencil_1d nearest fft random_nearest; do
 done
 check "refuses a pattern that is none" refuses ./castell_taskbench dom 1
 check "refuses too large a radius" refuses ./castell_taskbench nearest 1 -r 8
+
+# cluster NAME COUNT LINE...: the program prints these lines.
+cluster() {
+    local name=$1 count=$2 said line
+    shift 2
+    said=$(./castell_cluster "$name" "$count") || return 1
+    for line; do
+        grep -qE "^$line -?[0-9]+\.[0-9]+ " <<<"$said" || return 1
+    done
+}
+
+check "round trips" cluster round 50 round 'round\.p90' 'round\.cold'
+check "idle processes" cluster idle 1 idle 'idle\.master'
+check "memory of tasks" cluster memory 500 'memory\.ready' 'memory\.queued'
+check "refuses a measure that is none" refuses ./castell_cluster dom
+
 check "the kernel's peak" ./kernel_peak 2 1000
 echo "1..$count"
