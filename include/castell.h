@@ -226,7 +226,7 @@ enum castell_device {
     CASTELL_CUDA = 2,
     CASTELL_OPENCL = 3,
     CASTELL_MPI = 4,
-    CASTELL_CONTAINER = 5,
+    CASTELL_CONTAINER = 5, /* the same in a container */
 };
 
 /* What one run needs, held for it while it runs. 0 and NULL: no demand. */
@@ -363,6 +363,18 @@ castell_task_submit(const struct castell_submission *submission,
  */
 CASTELL_API int castell_execute(const char *const *argv, const char *in_path,
                                 const char *out_path, const char *err_path);
+
+/*
+ * The same in a container of that image, by apptainer, singularity, podman or
+ * docker: the first that is in $PATH, or the one that CASTELL_CONTAINER names;
+ * 127 when there is none. The program sees, under their own names, the current
+ * directory and those of the files in paths (NULL-terminated, or NULL), and has
+ * our user, network and standard streams. Sequential: without the container.
+ */
+CASTELL_API int castell_execute_in(const char *image, const char *const *argv,
+                                   const char *const *paths,
+                                   const char *in_path, const char *out_path,
+                                   const char *err_path);
 
 /* ---- 6. Waiting ------------------------------------------------------ */
 

@@ -249,7 +249,8 @@ castell_kind_implement(const char *kind_name,
 {
     struct castell_sequential_body *body;
 
-    if (!implementation->body || implementation->device > CASTELL_BINARY)
+    if (!implementation->body || (implementation->device > CASTELL_BINARY &&
+                                  implementation->device != CASTELL_CONTAINER))
         return castell_sequential_fail(
             CASTELL_ERR_INVALID, "%s: no body, or its device is not there",
             kind_name);
@@ -659,6 +660,16 @@ CASTELL_API int castell_execute(const char *const *argv, const char *in_path,
     (void)fprintf(stderr, "castell: %s: ended by signal %d\n", argv[0],
                   WTERMSIG(status));
     return 128 + WTERMSIG(status);
+}
+
+CASTELL_API int castell_execute_in(const char *image, const char *const *argv,
+                                   const char *const *paths,
+                                   const char *in_path, const char *out_path,
+                                   const char *err_path)
+{
+    (void)image;
+    (void)paths;
+    return castell_execute(argv, in_path, out_path, err_path);
 }
 
 /* ---- Waiting -------------------------------------------------------- */

@@ -8,7 +8,7 @@ static void settle_bodies(struct cst_model *model)
     for (size_t i = 0; i < model->tasks_count; i++) {
         struct cst_task_model *task = model->tasks[i];
 
-        task->may_lack_body = !task->body.is_defined && !task->body.command &&
+        task->may_lack_body = !task->body.is_defined && !task->body.programs &&
                               !task->body.is_static &&
                               task->implementations_count > 0;
     }

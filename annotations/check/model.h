@@ -77,11 +77,25 @@ enum cst_failure_model {
     CST_FAILURE_CANCEL_SUCCESSORS,
 };
 
-/* A program to run as a body: its words, and streams as parameters or -1. */
+/* A program to run: its words, with {parameter} in them. */
 struct cst_command {
-    struct cst_text *words; /* with {parameter} in it */
+    struct cst_text *words;
     size_t words_count;
-    int streams[3];
+};
+
+/* Programs to run as a body. */
+struct cst_programs {
+    struct cst_command prolog; /* no words: none */
+    struct cst_command command;
+    struct cst_command epilog;
+    struct cst_command image; /* one word: command runs in a container of it */
+    int streams[3];           /* of command: parameters, or -1 */
+};
+
+enum cst_device_model {
+    CST_DEVICE_CPU = 0,
+    CST_DEVICE_BINARY,
+    CST_DEVICE_CONTAINER,
 };
 
 /* A function with a body that tasks may run. */
@@ -92,8 +106,8 @@ struct cst_body_model {
     bool returns_int;
     bool is_defined; /* in this unit */
     struct cst_constraint_model constraint;
-    bool is_binary;              /* device(binary) */
-    struct cst_command *command; /* NULL: its own code */
+    enum cst_device_model device;
+    struct cst_programs *programs; /* NULL: its own code */
     struct cst_parameter *parameters;
     size_t parameters_count;
     size_t before; /* in the text: the empty line of its pragma */

@@ -170,7 +170,12 @@ static void check_failure(struct cst_checker *checker,
 static void check_device(struct cst_checker *checker,
                          struct cst_subject *subject)
 {
-    static const char *const absent[] = {"cuda", "opencl", "mpi", "container"};
+    static const char *const absent[] = {"cuda", "opencl", "mpi"};
+    static const char *const present[] = {
+        [CST_DEVICE_CPU] = "cpu",
+        [CST_DEVICE_BINARY] = "binary",
+        [CST_DEVICE_CONTAINER] = "container",
+    };
     const struct cst_clause *clause =
         cst_pragma_find(&subject->body->site->pragma, CST_CLAUSE_DEVICE, NULL);
     const struct cst_token *name;
@@ -178,9 +183,12 @@ static void check_device(struct cst_checker *checker,
     if (!clause)
         return;
     name = &clause->all.items[0];
-    subject->body->is_binary = cst_token_is(name, "binary");
-    if (subject->body->is_binary || cst_token_is(name, "cpu"))
+    for (size_t i = 0; i < sizeof(present) / sizeof(present[0]); i++) {
+        if (!cst_token_is(name, present[i]))
+            continue;
+        subject->body->device = (enum cst_device_model)i;
         return;
+    }
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         if (!cst_token_is(name, absent[i]))
             continue;
@@ -205,7 +213,8 @@ static void check_allowed(struct cst_checker *checker,
         enum cst_clause_kind kind = clause->kind;
         bool of_body =
             kind == CST_CLAUSE_CONSTRAINT || kind == CST_CLAUSE_DEVICE ||
-            kind == CST_CLAUSE_IMPLEMENTS || kind == CST_CLAUSE_COMMAND ||
+            kind == CST_CLAUSE_IMPLEMENTS ||
+            (kind >= CST_CLAUSE_COMMAND && kind <= CST_CLAUSE_IMAGE) ||
             (kind >= CST_CLAUSE_STDIN && kind <= CST_CLAUSE_STDERR);
 
         if (kind >= CST_CLAUSE_DIR_IN && kind <= CST_CLAUSE_DIR_INOUT)

@@ -99,7 +99,7 @@ void cst_write_body(struct cst_writer *writer,
                   task->body.name);
     write_structs(writer, task);
     cst_write(writer, "(void)__castell_b; (void)__castell_a; ");
-    if (body->command) {
+    if (body->programs) {
         cst_write_command(writer, task, body);
         cst_write(writer, "} ");
         return;

@@ -101,6 +101,17 @@ static void write_failure(struct cst_writer *writer,
     }
 }
 
+static const char *device_of(const struct cst_body_model *body)
+{
+    static const char *const devices[] = {
+        [CST_DEVICE_CPU] = "",
+        [CST_DEVICE_BINARY] = ".device = CASTELL_BINARY, ",
+        [CST_DEVICE_CONTAINER] = ".device = CASTELL_CONTAINER, ",
+    };
+
+    return devices[body->device];
+}
+
 void cst_write_kind(struct cst_writer *writer,
                     const struct cst_task_model *task)
 {
@@ -121,8 +132,7 @@ void cst_write_kind(struct cst_writer *writer,
         cst_write_constraint(writer, &task->body.constraint, false);
         cst_write(writer, ", ");
     }
-    if (task->body.is_binary)
-        cst_write(writer, ".device = CASTELL_BINARY, ");
+    cst_write(writer, "%s", device_of(&task->body));
     write_failure(writer, task);
     write_flags(writer, task);
     if (cst_has_reductions(task))
@@ -169,7 +179,7 @@ void cst_write_implementation(struct cst_writer *writer,
               name);
     cst_write_literal(writer, name);
     cst_write(writer, ", .body = __castell_body_%s, %s.constraint = ", name,
-              body->is_binary ? ".device = CASTELL_BINARY, " : "");
+              device_of(body));
     cst_write_constraint(writer, &body->constraint, false);
     cst_write(writer, "}; ");
     /* Of the units that see it, one registers it. */

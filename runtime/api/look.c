@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "device/container.h"
 #include "device/execute.h"
 
 #include <stdlib.h>
@@ -46,6 +47,13 @@ int castell_execute(const char *const *argv, const char *in_path,
                     const char *out_path, const char *err_path)
 {
     return cst_execute(argv, in_path, out_path, err_path);
+}
+
+int castell_execute_in(const char *image, const char *const *argv,
+                       const char *const *paths, const char *in_path,
+                       const char *out_path, const char *err_path)
+{
+    return cst_execute_in(image, argv, paths, in_path, out_path, err_path);
 }
 
 /*

@@ -125,6 +125,13 @@ static enum castell_status know(struct castell_kind *kind,
     return status;
 }
 
+/* Is there such a device in this build? */
+static bool is_here(enum castell_device device)
+{
+    return device == CASTELL_CPU || device == CASTELL_BINARY ||
+           device == CASTELL_CONTAINER;
+}
+
 static enum castell_status known_kind(struct castell_kind *kind,
                                       struct cst_kind **ret_kind)
 {
@@ -139,8 +146,7 @@ static enum castell_status known_kind(struct castell_kind *kind,
     }
     if (!kind->name || !*kind->name)
         return cst_fail(CASTELL_ERR_INVALID, "a task kind without a name");
-    if (kind->body && kind->device != CASTELL_CPU &&
-        kind->device != CASTELL_BINARY)
+    if (kind->body && !is_here(kind->device))
         return cst_fail(CASTELL_ERR_INVALID,
                         "the body of task kind %s is for a device that is not "
                         "in this build",
@@ -428,8 +434,7 @@ castell_kind_implement(const char *kind_name,
         return cst_fail(CASTELL_ERR_INVALID,
                         "an implementation of %s without a body",
                         kind_name ? kind_name : "no task");
-    if (implementation->device != CASTELL_CPU &&
-        implementation->device != CASTELL_BINARY)
+    if (!is_here(implementation->device))
         return cst_fail(CASTELL_ERR_INVALID,
                         "implementation %s of task %s is for a device that is "
                         "not in this build",

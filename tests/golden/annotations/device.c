@@ -5,7 +5,5 @@ void a(void);
 void b(void);
 #pragma castell task device(mpi)
 void c(void);
-#pragma castell task device(container)
-void d(void);
 #pragma castell task device(abacus)
 void e(void);
