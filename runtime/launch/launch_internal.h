@@ -248,6 +248,7 @@ int cst_watch_run(struct cst_watch *watch);
 /* Variables from `castell run` for `castell process`, not for the program. */
 #define CST_LAUNCH_LABEL        "CASTELL_RUN_LABEL" /* "host" or "number" */
 #define CST_LAUNCH_SHARE        "CASTELL_RUN_SHARE"
+#define CST_LAUNCH_TOGETHER     "CASTELL_RUN_TOGETHER"
 #define CST_LAUNCH_WORKER_CORES "CASTELL_RUN_WORKER_CORES"
 #define CST_LAUNCH_MASTER_CORES "CASTELL_RUN_MASTER_CORES"
 

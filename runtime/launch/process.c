@@ -75,44 +75,77 @@ static enum castell_status find_number(const char *given, uint32_t *ret_number)
 
 /* ---- What the program is told ------------------------------------------- */
 
-/* Share out the cores of a node that has several processes with tasks. */
-static void set_cores(bool master)
+/* How many cores such a process uses; 0: as many as it finds. */
+static uint32_t count_cores(bool master, const struct cst_topo *topo)
 {
-    const char *cores = cst_parse_environment(master ? CST_LAUNCH_MASTER_CORES
-                                                     : CST_LAUNCH_WORKER_CORES);
     const char *tasks = cst_parse_environment(CST_LAUNCH_TASKS);
-    struct cst_topo *topo = NULL;
     uint32_t share = 1;
+    uint32_t cores = 0;
+
+    if (read_number(master ? CST_LAUNCH_MASTER_CORES : CST_LAUNCH_WORKER_CORES,
+                    &cores))
+        return cores;
+    if (master && tasks && strcmp(tasks, "0") == 0)
+        return 1;
+    if (cst_parse_environment(CST_LAUNCH_CORES)) {
+        (void)read_number(CST_LAUNCH_CORES, &cores);
+        return cores; /* what is no number is for the program to refuse */
+    }
+    if (!read_number(CST_LAUNCH_SHARE, &share) || share <= 1)
+        return 0;
+    return topo->executors_count > share ? topo->executors_count / share : 1;
+}
+
+/*
+ * Where the processes of a run are all on this machine and use all of its
+ * cores, each gets its own. Left to the system, two that wait for each other
+ * often stay on one core. A run that uses fewer is left to it: other runs may be
+ * here, too.
+ */
+static void take_cores(uint32_t number, const struct cst_topo *topo)
+{
+    uint32_t workers = 0;
+    uint32_t each = count_cores(false, topo);
+    uint32_t master = count_cores(true, topo);
+    uint64_t all;
+
+    if (!cst_parse_environment(CST_LAUNCH_TOGETHER) ||
+        !read_number(CST_LAUNCH_WORKERS, &workers) || each == 0 || master == 0)
+        return;
+    all = (uint64_t)workers * each;
+    if (all + master != topo->executors_count && all != topo->executors_count)
+        return;
+    if (number > 0 && number <= workers)
+        cst_topo_bind(topo, (number - 1) * each, each);
+    else if (number == 0 && all < topo->executors_count)
+        cst_topo_bind(topo, (uint32_t)all, master);
+}
+
+/* Share out the cores of a node that has several processes with tasks. */
+static void set_cores(uint32_t number)
+{
+    struct cst_topo *topo = NULL;
+    uint32_t cores;
     char text[16];
 
-    if (!cores && master && tasks && strcmp(tasks, "0") == 0)
-        cores = "1";
-    if (cores) {
-        cst_environment_set(CST_LAUNCH_CORES, cores);
+    if (cst_topo_load(NULL, &topo) != CASTELL_OK)
         return;
-    }
-    if (cst_parse_environment(CST_LAUNCH_CORES) ||
-        !read_number(CST_LAUNCH_SHARE, &share) || share <= 1 ||
-        cst_topo_load(NULL, &topo) != CASTELL_OK)
-        return;
-    (void)snprintf(text, sizeof(text), "%u",
-                   topo->executors_count > share ? topo->executors_count / share
-                                                 : 1);
+    cores = count_cores(number == 0, topo);
+    take_cores(number, topo);
     cst_topo_destroy(topo);
-    cst_environment_set(CST_LAUNCH_CORES, text);
+    (void)snprintf(text, sizeof(text), "%u", cores);
+    if (cores > 0)
+        cst_environment_set(CST_LAUNCH_CORES, text);
 }
 
 static void set_environment(const struct process *process)
 {
     static const char *const ours[] = {
-        CST_LAUNCH_LABEL,
-        CST_LAUNCH_SHARE,
-        CST_LAUNCH_WORKER_CORES,
-        CST_LAUNCH_MASTER_CORES,
-        NULL,
+        CST_LAUNCH_LABEL,        CST_LAUNCH_SHARE,        CST_LAUNCH_TOGETHER,
+        CST_LAUNCH_WORKER_CORES, CST_LAUNCH_MASTER_CORES, NULL,
     };
 
-    set_cores(process->number == 0);
+    set_cores(process->number);
     cst_environment_set(CST_LAUNCH_ROLE,
                         process->number == 0 ? "master" : "worker");
     if (process->node_dir.file >= 0) {

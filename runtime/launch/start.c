@@ -103,6 +103,7 @@ static void set_environment(const struct cst_launch_plan *plan)
     if (plan->workers == 0)
         cst_environment_set(CST_LAUNCH_WORKERS, "0");
     set_count(CST_LAUNCH_SHARE, plan->share);
+    cst_environment_set(CST_LAUNCH_TOGETHER, plan->nodes == 1 ? "1" : NULL);
     set_count(CST_LAUNCH_WORKER_CORES, plan->cores_per_worker);
     set_count(CST_LAUNCH_MASTER_CORES, plan->master_cores);
     cst_environment_set(CST_LAUNCH_LABEL, !plan->label ? NULL
