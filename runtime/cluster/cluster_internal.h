@@ -21,7 +21,7 @@ struct cst_visit {
     uint32_t attempt;
     bool fired;
     bool unwanted; /* it was cancelled: nobody hears how it ended */
-    bool leaves;   /* it is on its way back: it was not started */
+    bool last;     /* its failure is final */
     struct cst_store_job *job;
     struct cst_task *task;
     struct cst_path *paths;
@@ -142,6 +142,8 @@ bool cst_master_report(struct cst_cluster *cluster, uint32_t node,
 /* The same of node 0. */
 void cst_master_done(struct cst_cluster *cluster, uint32_t node,
                      const struct cst_message_done *done);
+void cst_master_not_come(struct cst_cluster *cluster, uint32_t node,
+                         uint64_t version);
 void cst_master_arrived(struct cst_cluster *cluster, uint32_t node,
                         uint64_t version, uint64_t duration_ns);
 void cst_master_recalled(struct cst_cluster *cluster, uint32_t node,
@@ -204,6 +206,9 @@ void cst_paths_apply(struct cst_visit *visit);
 struct cst_net_owner cst_cluster_owner(struct cst_cluster *cluster);
 /* Send the message in cluster->out; in parts where it is long. */
 void cst_cluster_send(struct cst_cluster *cluster, uint32_t to);
+/* Tell the master two numbers: what they mean, message.h says. */
+void cst_cluster_report(struct cst_cluster *cluster, enum cst_message what,
+                        uint64_t first, uint64_t second);
 /* Report the message in cluster->out to the master. */
 void cst_cluster_send_payload(struct cst_cluster *cluster, uint32_t to,
                               const struct cst_rows *rows, uint64_t version);

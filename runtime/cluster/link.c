@@ -50,6 +50,16 @@ void cst_cluster_send(struct cst_cluster *cluster, uint32_t to)
     }
 }
 
+void cst_cluster_report(struct cst_cluster *cluster, enum cst_message what,
+                        uint64_t first, uint64_t second)
+{
+    struct cst_writer *out = cst_begin(cluster, what);
+
+    cst_put_varint(out, first);
+    cst_put_varint(out, second);
+    cst_cluster_send(cluster, CST_NET_MASTER);
+}
+
 static void note_unsent(struct cst_cluster *cluster, uint64_t version)
 {
     if (cluster->unsent_count == cluster->unsent_max) {
@@ -101,6 +111,14 @@ static bool is_by_mpi(const struct cst_cluster *cluster, uint32_t peer)
            strcmp(counts.carrier, "mpi") == 0;
 }
 
+static void tell_not_come(struct cst_cluster *cluster, uint64_t version)
+{
+    if (cluster->is_master)
+        cst_master_not_come(cluster, 0, version);
+    else
+        cst_cluster_report(cluster, CST_MESSAGE_NOT_COME, version, 0);
+}
+
 /* What MPI was to bring from a node that is gone, or brings another way now, may
    be on its way for ever. version 0: all. */
 static void abandon(struct cst_cluster *cluster, uint32_t peer,
@@ -117,7 +135,10 @@ static void abandon(struct cst_cluster *cluster, uint32_t peer,
             continue;
         }
         *link = incoming->next;
-        cst_store_abandon(cluster->store, incoming->version);
+        /* One that comes again right now is not waited for. */
+        if (cst_store_abandon(cluster->store, incoming->version) &&
+            version == 0)
+            tell_not_come(cluster, incoming->version);
         cst_free(incoming);
     }
 }
@@ -175,8 +196,9 @@ static void dropped(void *owner, uint32_t peer, const struct cst_rows *into)
     struct cst_incoming incoming;
 
     (void)peer;
-    if (take_incoming(cluster, into->base, &incoming))
-        cst_store_received(cluster->store, incoming.version, false);
+    if (take_incoming(cluster, into->base, &incoming) &&
+        cst_store_received(cluster->store, incoming.version, false))
+        tell_not_come(cluster, incoming.version);
 }
 
 static void sent(void *owner, uint32_t peer, void *cookie, bool arrived)
@@ -190,34 +212,36 @@ static void sent(void *owner, uint32_t peer, void *cookie, bool arrived)
 static void tell_arrived(struct cst_cluster *cluster, uint64_t version,
                          uint64_t duration_ns)
 {
-    struct cst_writer *out;
-
-    if (cluster->is_master) {
+    if (cluster->is_master)
         cst_master_arrived(cluster, 0, version, duration_ns);
-        return;
-    }
-    out = cst_begin(cluster, CST_MESSAGE_ARRIVED);
-    cst_put_varint(out, version);
-    cst_put_varint(out, duration_ns);
-    cst_cluster_send(cluster, CST_NET_MASTER);
+    else
+        cst_cluster_report(cluster, CST_MESSAGE_ARRIVED, version, duration_ns);
 }
 
-static void data_came(struct cst_cluster *cluster, const struct cst_rows *into)
+static void data_came(struct cst_cluster *cluster, const void *header,
+                      size_t header_size, const struct cst_rows *into)
 {
     struct cst_incoming incoming;
+    struct cst_piece piece;
 
-    /* What was not wanted is here already, and that was told. */
-    if (!into || !take_incoming(cluster, into->base, &incoming))
+    if (!into) {
+        /* It was here already; but the master may expect it from this sender. */
+        if (get_data(header, header_size, &piece) &&
+            cst_store_has(cluster->store, piece.version))
+            tell_arrived(cluster, piece.version, 0);
+        return;
+    }
+    if (!take_incoming(cluster, into->base, &incoming))
         return;
     cst_node_catch_up(cluster);
-    cst_store_received(cluster->store, incoming.version, true);
+    (void)cst_store_received(cluster->store, incoming.version, true);
     tell_arrived(cluster, incoming.version, cst_clock_ns() - incoming.begin_ns);
 }
 
 static bool is_report(uint8_t what)
 {
     return what == CST_MESSAGE_DONE || what == CST_MESSAGE_ARRIVED ||
-           what == CST_MESSAGE_RECALLED;
+           what == CST_MESSAGE_RECALLED || what == CST_MESSAGE_NOT_COME;
 }
 
 /* A whole message without payload. */
@@ -270,7 +294,7 @@ static void message(void *owner, uint32_t peer, const void *header,
     bool good = header_size > 0;
 
     if (good && bytes[0] == CST_MESSAGE_DATA)
-        data_came(cluster, into);
+        data_came(cluster, header, header_size, into);
     else if (good && bytes[0] == CST_MESSAGE_PART)
         good = header_size >= 2 && take_part(cluster, peer, bytes, header_size);
     else

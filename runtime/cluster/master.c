@@ -351,6 +351,12 @@ void cst_master_recalled(struct cst_cluster *cluster, uint32_t node,
     cst_plan_recalled(cluster->plan, node, id, attempt);
 }
 
+void cst_master_not_come(struct cst_cluster *cluster, uint32_t node,
+                         uint64_t version)
+{
+    cst_plan_not_come(cluster->plan, node, version);
+}
+
 bool cst_master_report(struct cst_cluster *cluster, uint32_t node,
                        struct cst_reader *message)
 {
@@ -368,11 +374,17 @@ bool cst_master_report(struct cst_cluster *cluster, uint32_t node,
     second = cst_get_varint(message);
     if (!cst_reader_done(message))
         return false;
-    if (what == CST_MESSAGE_ARRIVED)
+    switch (what) {
+    case CST_MESSAGE_ARRIVED:
         cst_master_arrived(cluster, node, first, second);
-    else
+        return true;
+    case CST_MESSAGE_NOT_COME:
+        cst_master_not_come(cluster, node, first);
+        return true;
+    default:
         cst_master_recalled(cluster, node, first, (uint32_t)second);
-    return true;
+        return true;
+    }
 }
 
 /* ---- Life ---------------------------------------------------------------------- */

@@ -28,8 +28,9 @@ enum cst_message {
     CST_MESSAGE_SAVE,
     /* Reports. */
     CST_MESSAGE_DONE,
-    CST_MESSAGE_ARRIVED,
-    CST_MESSAGE_RECALLED,
+    CST_MESSAGE_ARRIVED,  /* a version, nanoseconds */
+    CST_MESSAGE_RECALLED, /* a task, its attempt */
+    CST_MESSAGE_NOT_COME, /* a version, 0 */
     /* From node to node; the version's bytes are the payload. */
     CST_MESSAGE_DATA,
     /* A piece of a message that is too long for one: u8 is it the last. */
@@ -60,6 +61,7 @@ struct cst_message_assign {
 };
 
 enum cst_message_flags {
+    CST_MESSAGE_LAST = 1 << 0, /* CST_PLAN_LAST */
     CST_MESSAGE_SUSPECT = 1 << 1,
     CST_MESSAGE_HAS_CONSTRAINT = 1 << 2,
     CST_MESSAGE_REDUCES = 1 << 3,

@@ -34,16 +34,10 @@ static void report_failure(struct cst_cluster *cluster, uint64_t id,
 static void report_recalled(struct cst_cluster *cluster, uint64_t id,
                             uint32_t attempt)
 {
-    struct cst_writer *out;
-
-    if (cluster->is_master) {
+    if (cluster->is_master)
         cst_master_recalled(cluster, 0, id, attempt);
-        return;
-    }
-    out = cst_begin(cluster, CST_MESSAGE_RECALLED);
-    cst_put_varint(out, id);
-    cst_put_varint(out, attempt);
-    cst_cluster_send(cluster, CST_NET_MASTER);
+    else
+        cst_cluster_report(cluster, CST_MESSAGE_RECALLED, id, attempt);
 }
 
 /* ---- A task comes --------------------------------------------------------- */
@@ -168,6 +162,7 @@ static struct cst_visit *visit_new(struct cst_cluster *cluster,
         return NULL;
     visit->id = assign->id;
     visit->attempt = assign->attempt;
+    visit->last = (assign->flags & CST_MESSAGE_LAST) != 0;
     visit->job =
         cst_store_job_new(assign->accesses, assign->inputs, assign->outputs);
     visit->task = cst_engine_guest_new(
@@ -248,8 +243,7 @@ void cst_node_guest_done(void *context, struct cst_task *task)
     struct cst_cluster *cluster = context;
     struct cst_visit *visit = task->extra->guest;
     bool good = !(task->flags & (CST_TASK_FAILED | CST_TASK_CANCELLED));
-    bool last = task->kind->on_failure == CASTELL_IGNORE &&
-                visit->attempt > task->kind->retries;
+    bool last = visit->last && task->kind->on_failure == CASTELL_IGNORE;
     struct cst_message_done done = {.id = visit->id,
                                     .attempt = visit->attempt,
                                     .failed = !good,
@@ -431,6 +425,13 @@ static bool on_home_claim(void *context, uint64_t version)
     return cst_plan_home_claim(cluster->plan, version);
 }
 
+static void on_home_unclaimed(void *context, uint64_t version)
+{
+    const struct cst_cluster *cluster = context;
+
+    cst_plan_home_unclaimed(cluster->plan, version);
+}
+
 static void on_home_filled(void *context, uint64_t version)
 {
     const struct cst_cluster *cluster = context;
@@ -466,9 +467,14 @@ static enum castell_status know_kinds(struct cst_cluster *cluster)
 
 enum castell_status cst_node_init(struct cst_cluster *cluster)
 {
-    static const struct cst_store_ops away = {on_fire, on_send, NULL, NULL};
-    static const struct cst_store_ops home = {on_fire, on_send, on_home_claim,
-                                              on_home_filled};
+    static const struct cst_store_ops away = {.fire = on_fire, .send = on_send};
+    static const struct cst_store_ops home = {
+        .fire = on_fire,
+        .send = on_send,
+        .home_claim = on_home_claim,
+        .home_unclaimed = on_home_unclaimed,
+        .home_filled = on_home_filled,
+    };
     enum castell_status status = know_kinds(cluster);
 
     cst_fold_init(&cluster->fold_kind);

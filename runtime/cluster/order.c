@@ -114,6 +114,8 @@ static void fill_head(struct cst_cluster *cluster,
     }
     if (assignment->flags & CST_PLAN_SUSPECT)
         head->flags |= CST_MESSAGE_SUSPECT;
+    if (assignment->flags & CST_PLAN_LAST)
+        head->flags |= CST_MESSAGE_LAST;
     if (task->flags & CST_TASK_FINAL)
         head->flags |= CST_MESSAGE_FINAL;
     if (task->flags & CST_TASK_REDUCES)

@@ -336,6 +336,39 @@ bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version_id)
     return true;
 }
 
+/* What lies there that the task was to consume to make the version; or NULL. */
+static struct cst_version *consumed_for(const struct cst_plan *plan,
+                                        const struct cst_version *version)
+{
+    const struct cst_plan_record *record = version->producer;
+
+    for (uint32_t i = 0; record && i < record->uses_count; i++) {
+        struct cst_version *older = record->uses[i].version;
+
+        if (record->uses[i].consumed && older->datum == version->datum &&
+            copy_at_home(plan, older))
+            return older;
+    }
+    return NULL;
+}
+
+void cst_plan_home_unclaimed(struct cst_plan *plan, uint64_t version_id)
+{
+    struct cst_version *version =
+        cst_plan_ids_find(&plan->versions_by_id, version_id);
+    struct cst_copy *copy;
+
+    if (!version || !version->datum)
+        return;
+    copy = cst_copy_find(version, plan->home);
+    if (copy)
+        copy->home = false;
+    if (version->datum->home == version)
+        cst_datum_set_home(plan, version->datum, consumed_for(plan, version));
+    cst_version_touch(plan, version);
+    cst_plan_settle(plan);
+}
+
 void cst_plan_home_filled(struct cst_plan *plan, uint64_t version_id)
 {
     struct cst_version *version =

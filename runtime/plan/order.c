@@ -140,9 +140,11 @@ void cst_record_place(struct cst_plan *plan, struct cst_plan_record *record,
     record->node = node;
     record->attempt++;
     record->state = CST_RECORD_PLACED;
-    record->flags &= ~(uint32_t)CST_PLAN_KEEP;
+    record->flags &= ~(uint32_t)(CST_PLAN_KEEP | CST_PLAN_LAST);
     if (kind->retries > 0 || kind->timeout_ns > 0)
         record->flags |= CST_PLAN_KEEP;
+    if (record->failures >= kind->retries)
+        record->flags |= CST_PLAN_LAST;
     if (plan->generation_left > 0)
         plan->generation_left--;
     cst_records_append(&node->placed, record);

@@ -54,6 +54,8 @@ enum cst_plan_flags {
     CST_PLAN_KEEP = 1 << 0,    /* leave the inputs as they are: a retry may
                                   need them */
     CST_PLAN_SUSPECT = 1 << 1, /* it ran when a node died: in a child process */
+    CST_PLAN_LAST = 1 << 2,    /* it is not tried again when it fails; what it
+                                  has made stays where failures are ignored */
 };
 
 /* One attempt to run a task. Valid during the call that gets it. */
@@ -221,9 +223,9 @@ struct cst_plan_report {
 void cst_plan_done(struct cst_plan *plan, const struct cst_plan_report *report);
 void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
                       uint64_t duration_ns);
-/* The node was to push a version that it has not. */
-void cst_plan_missing(struct cst_plan *plan, uint32_t node,
-                      uint64_t version_id);
+/* The version was sent to the node and is still to come: its bytes were lost. */
+void cst_plan_not_come(struct cst_plan *plan, uint32_t node,
+                       uint64_t version_id);
 void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
                        uint32_t attempt);
 
@@ -252,6 +254,9 @@ void cst_plan_delete(struct cst_plan *plan, struct cst_fragment *fragment);
  * by orders given before, a task that reads it for one, the store knows.
  */
 bool cst_plan_home_claim(struct cst_plan *plan, uint64_t version_id);
+/* It does not go there after all: the task was recalled, cancelled or failed, or
+   the bytes do not come. Home is again that of what the task was to consume. */
+void cst_plan_home_unclaimed(struct cst_plan *plan, uint64_t version_id);
 /* What ops->home() asked for is done. */
 void cst_plan_home_filled(struct cst_plan *plan, uint64_t version_id);
 

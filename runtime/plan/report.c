@@ -11,7 +11,8 @@ static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
     while (version->copies) {
         struct cst_copy *copy = version->copies;
 
-        if (copy->state != CST_COPY_SENT)
+        /* What is sent is dropped when it comes; but it may be there. */
+        if (copy->state != CST_COPY_SENT || copy->again)
             plan->ops->drop(plan->context, copy->node->number, version->id);
         cst_copy_remove(plan, copy);
     }
@@ -42,6 +43,11 @@ static void tell_end(struct cst_plan *plan, struct cst_plan_record *record,
 static void end_poisoned(struct cst_plan *plan, struct cst_plan_record *record,
                          enum cst_plan_end end, const char *text)
 {
+    /* Main was told that it has: that cannot be taken back. */
+    if (record->ended)
+        cst_plan_fail(plan, CASTELL_ERR_TASK_FAILED,
+                      "a task failed, and what others had made of its data was "
+                      "lost with a node and cannot be made again");
     tell_end(plan, record, end, text);
     for (uint32_t i = 0; i < record->outputs_count; i++)
         poison(plan, record->outputs[i].version);
@@ -87,10 +93,6 @@ void cst_record_cancel(struct cst_plan *plan, struct cst_plan_record *record)
 void cst_record_fail(struct cst_plan *plan, struct cst_plan_record *record,
                      const char *text)
 {
-    if (record->ended)
-        cst_plan_fail(plan, CASTELL_ERR_TASK_FAILED,
-                      "a task failed that had to be run again because what it "
-                      "had made was lost");
     end_poisoned(plan, record, CST_PLAN_FAILED, text);
     spread(plan);
 }
@@ -258,23 +260,18 @@ void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
     cst_plan_settle(plan);
 }
 
-void cst_plan_missing(struct cst_plan *plan, uint32_t node, uint64_t version_id)
+void cst_plan_not_come(struct cst_plan *plan, uint32_t node,
+                       uint64_t version_id)
 {
     struct cst_version *version =
         cst_plan_ids_find(&plan->versions_by_id, version_id);
-    struct cst_copy *copy;
+    struct cst_copy *copy = NULL;
 
-    if (!version || node >= plan->nodes_max || !plan->nodes[node])
+    if (version && node < plan->nodes_max && plan->nodes[node])
+        copy = cst_copy_find(version, plan->nodes[node]);
+    if (!copy || copy->state != CST_COPY_SENT)
         return;
-    for (copy = version->copies; copy; copy = copy->next) {
-        if (copy->state != CST_COPY_SENT || copy->from != plan->nodes[node])
-            continue;
-        copy->from->sending--;
-        copy->from = NULL;
-    }
-    copy = cst_copy_find(version, plan->nodes[node]);
-    if (copy && copy->state == CST_COPY_PRESENT && !copy->consumed)
-        cst_copy_remove(plan, copy);
+    cst_copy_expect(plan, copy, CST_COPY_SENT);
     cst_version_feed(plan, version);
     cst_version_revive(plan, version);
     cst_plan_settle(plan);

@@ -9,8 +9,9 @@
 
 static bool uses_home(const struct cst_store_entry *entry)
 {
-    return entry->sends_home || (entry->buffer && entry->buffer->home &&
-                                 (entry->readers > 0 || entry->sending > 0));
+    return entry->sends_home || (entry->incoming && entry->incoming->home) ||
+           (entry->buffer && entry->buffer->home &&
+            (entry->readers > 0 || entry->sending > 0));
 }
 
 void cst_home_update(struct cst_store *store, struct cst_store_entry *entry)

@@ -99,7 +99,7 @@ static void unexpect(struct cst_store *store, struct cst_store_entry *entry)
 {
     entry->makers--;
     if (!entry->buffer && entry->makers == 0) {
-        entry->claimed = false;
+        cst_store_unclaim(store, entry);
         if (entry->waiting || entry->targets || entry->incoming || entry->parts)
             return;
         entry->dropped = true;

@@ -137,6 +137,14 @@ void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry)
     cst_free(entry);
 }
 
+void cst_store_unclaim(struct cst_store *store, struct cst_store_entry *entry)
+{
+    if (!entry->claimed)
+        return;
+    entry->claimed = false;
+    store->ops->home_unclaimed(store->context, entry->piece.version);
+}
+
 /* ---- What is here now ---------------------------------------------------- */
 
 static void send_to(struct cst_store *store, struct cst_store_entry *entry,
@@ -169,7 +177,10 @@ static void set_buffer(struct cst_store *store, struct cst_store_entry *entry,
     if (entry->buffer)
         cst_buffer_unref(store, entry->buffer);
     entry->buffer = buffer;
-    entry->claimed = false;
+    if (buffer->home)
+        entry->claimed = false;
+    else
+        cst_store_unclaim(store, entry);
     cst_home_update(store, entry);
 }
 
@@ -321,8 +332,10 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
     struct cst_store_entry *entry =
         cst_map_find(&store->entries, piece->version);
 
-    if (entry && (entry->buffer || entry->incoming))
+    if (entry && (entry->buffer || entry->incoming)) {
+        entry->refused = entry->incoming != NULL;
         return false;
+    }
     if (!entry) {
         entry = cst_store_entry(store, piece);
         if (!entry)
@@ -334,6 +347,7 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
         store->ops->home_claim(store->context, piece->version)) {
         entry->claimed = true;
         entry->incoming = &store->home;
+        cst_home_update(store, entry);
     } else {
         entry->incoming = cst_buffer_new(store, &piece->region);
     }
@@ -343,31 +357,40 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
     return true;
 }
 
-void cst_store_received(struct cst_store *store, uint64_t version, bool whole)
+bool cst_store_received(struct cst_store *store, uint64_t version, bool whole)
 {
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
     struct cst_store_buffer *buffer;
+    bool again;
 
     CST_ASSERT(entry && entry->incoming);
+    again = entry->refused && !whole;
+    entry->refused = false;
     buffer = entry->incoming;
     entry->incoming = NULL;
+    cst_home_update(store, entry);
     if (whole)
         cst_store_made(store, entry, buffer);
     else
-        entry->claimed = false;
+        cst_store_unclaim(store, entry);
     cst_buffer_unref(store, buffer);
     cst_store_tidy(store, entry);
     cst_home_settle(store);
     cst_jobs_fire(store);
+    return again;
 }
 
-void cst_store_abandon(struct cst_store *store, uint64_t version)
+bool cst_store_abandon(struct cst_store *store, uint64_t version)
 {
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
+    bool again;
 
     CST_ASSERT(entry && entry->incoming && !entry->incoming->home);
+    again = entry->refused;
+    entry->refused = false;
     entry->incoming = NULL;
     cst_store_tidy(store, entry);
+    return again;
 }
 
 bool cst_store_has(const struct cst_store *store, uint64_t version)

@@ -91,6 +91,8 @@ struct cst_store_ops {
        which is made or arrives here? Asked when no job and no push here uses
        what it would overwrite. Then home is that version's. */
     bool (*home_claim)(void *context, uint64_t version);
+    /* It does not go there after all. */
+    void (*home_unclaimed)(void *context, uint64_t version);
     /* What cst_store_come_home() asked for is done. */
     void (*home_filled)(void *context, uint64_t version);
 };
@@ -160,12 +162,13 @@ cst_store_cut(struct cst_store *store, const struct cst_piece *child,
  */
 bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
                        bool may_home, struct cst_rows *ret_rows);
-/* ... and has come, or will not. */
-void cst_store_received(struct cst_store *store, uint64_t version, bool whole);
+/* ... and has come, or will not. Returns true when it was refused meanwhile from
+   somebody else, who thinks that it is here now: it is to be sent again. */
+bool cst_store_received(struct cst_store *store, uint64_t version, bool whole);
 
 /* ... or may still be written to by a node that is out of the run: the memory is
    left to it for ever, and the version may come from somebody else. */
-void cst_store_abandon(struct cst_store *store, uint64_t version);
+bool cst_store_abandon(struct cst_store *store, uint64_t version);
 
 /* Is the version here? */
 bool cst_store_has(const struct cst_store *store, uint64_t version);

@@ -27,6 +27,7 @@ struct cst_store_entry {
     struct cst_piece piece;
     struct cst_store_buffer *buffer;   /* NULL: it is not here */
     struct cst_store_buffer *incoming; /* it is on its way into that */
+    bool refused;                      /* from another, meanwhile */
     bool claimed;                      /* home is promised to it */
     uint32_t readers; /* jobs that read it and have not finished */
     uint32_t sending; /* pushes that read it now */
@@ -93,6 +94,8 @@ struct cst_store_entry *cst_store_entry(struct cst_store *store,
 /* The version has come to be in the buffer, of which it takes a reference. */
 void cst_store_made(struct cst_store *store, struct cst_store_entry *entry,
                     struct cst_store_buffer *buffer);
+/* It will not go home, if that was promised. */
+void cst_store_unclaim(struct cst_store *store, struct cst_store_entry *entry);
 /* Free it if nobody needs it. */
 void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry);
 /* Does anybody here use these bytes, by this version or a larger one? */

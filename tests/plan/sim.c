@@ -36,9 +36,9 @@ static void hear(struct sim *sim, uint32_t from)
         sim_say(sim, "arrived", from, message->piece.version, 0);
         cst_plan_arrived(sim->plan, from, message->piece.version, 1000);
         break;
-    case MSG_MISSING:
-        sim_say(sim, "missing", from, message->piece.version, 0);
-        cst_plan_missing(sim->plan, from, message->piece.version);
+    case MSG_NOT_COME:
+        sim_say(sim, "not come", from, message->piece.version, 0);
+        cst_plan_not_come(sim->plan, from, message->piece.version);
         break;
     case MSG_RECALLED:
         sim_say(sim, "recalled", from, message->other, message->attempt);
@@ -57,6 +57,7 @@ static void hear(struct sim *sim, uint32_t from)
     case MSG_ROOT:
     case MSG_HOME:
     case MSG_SAVE:
+    case MSG_GONE:
     case MSG_GRANTED:
     case MSG_DATA:
         sim_wrong(sim, "a message that is for others");
@@ -72,6 +73,10 @@ static void bury(struct sim *sim, uint32_t node)
     sim->nodes[node].member = false;
     sim->deaths++;
     sim_empty_channel(sim, MASTER, node);
+    for (uint32_t to = 0; to < sim->nodes_count; to++)
+        if (sim->nodes[to].member)
+            sim_send(sim, MASTER, to,
+                     (struct sim_message){.what = MSG_GONE, .other = node});
     cst_plan_leave(sim->plan, node);
     sim_settle(sim);
 }

@@ -77,6 +77,8 @@ struct sim;
 uint32_t sim_program(const struct sim_options *options, uint64_t *state,
                      struct sim_op *ops, uint32_t max);
 /* Run a body on memory that starts at BASE. */
+/* May accesses like this one come in any order? */
+bool sim_is_joint(enum castell_mode mode);
 void sim_body(const struct sim_op *op, uint32_t number, unsigned char *memory);
 /* Bytes of a region, one after another. */
 size_t sim_pack(const struct cst_region *region, const unsigned char *memory,
@@ -98,6 +100,7 @@ struct sim_run {
     uint64_t id;
     uint32_t attempt;
     uint32_t flags;
+    bool fired; /* it has its memory, and may still be recalled */
     bool started;
     size_t parts_count;
     struct sim_part parts[];
@@ -113,11 +116,12 @@ enum sim_message_what {
     MSG_ROOT,
     MSG_HOME,
     MSG_SAVE,
+    MSG_GONE, /* a node is */
     MSG_GRANTED,
     MSG_DATA, /* from node to node */
     MSG_DONE, /* to the master */
     MSG_ARRIVED,
-    MSG_MISSING,
+    MSG_NOT_COME,
     MSG_RECALLED,
     MSG_FILLED,
 };
@@ -140,6 +144,9 @@ struct sim_entry {
     unsigned char *bytes; /* NULL: not here yet, or at home */
     bool present;
     bool home;                   /* its bytes are main's memory */
+    bool claimed;                /* they will be, if it comes to be */
+    uint32_t begun;              /* a node that sends it, + 1, and died at it */
+    bool refused;                /* it came from another meanwhile */
     bool dropped;                /* goes when nobody uses it */
     uint32_t users;              /* tasks, and orders that wait for it */
     uint32_t makers;             /* tasks that are to make it */
@@ -219,8 +226,10 @@ void sim_order_of(struct sim *sim, uint32_t number, struct sim_entry *entry,
                   const struct sim_message *message);
 void sim_try_homes(struct sim *sim);
 void sim_at_home(struct sim *sim, const struct sim_message *message);
-bool sim_claim(struct sim *sim, const struct sim_entry *entry,
-               const struct sim_entry *consumed);
+bool sim_claim(struct sim *sim, struct sim_entry *entry,
+               const struct sim_run *run);
+void sim_unclaim(struct sim *sim, struct sim_entry *entry, bool spoilt);
+void sim_fire(struct sim *sim, struct sim_run *run);
 void sim_put_home(struct sim *sim, struct sim_entry *entry,
                   const unsigned char *packed);
 void sim_remove_entry(struct sim_node *node, struct sim_entry *entry);

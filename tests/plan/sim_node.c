@@ -42,13 +42,14 @@ static void discard(struct sim *sim, uint32_t number, struct sim_run *run)
 {
     struct sim_node *node = &sim->nodes[number];
 
-    (void)sim;
     take_out(node, run);
     for (size_t i = 0; i < run->parts_count; i++) {
         struct sim_entry *entry = sim_find(node, run->parts[i].piece.version);
 
         if (run->parts[i].output) {
             entry->makers--;
+            if (entry->makers == 0)
+                sim_unclaim(sim, entry, run->started);
             /* Who waits for it is told elsewhere. */
             while (!entry->present && entry->waiting) {
                 struct sim_message *order = entry->waiting;
@@ -157,10 +158,9 @@ static void finish(struct sim *sim, uint32_t number, struct sim_run *run,
         entry->makers--;
         entry->dropped = false;
         sim_pack(&part->piece.region, image, packed);
-        if (number == 0 && !entry->present && sim_claim(sim, entry, NULL)) {
+        if (!entry->present && entry->claimed) {
             sim_put_home(sim, entry, packed);
-            sim_keep(entry, packed);
-            sim_put_home(sim, entry, packed);
+            entry->present = true;
         }
         if (!entry->present) {
             sim_put(sim, number, entry, packed);
@@ -202,6 +202,11 @@ bool sim_store_run(struct sim *sim, uint32_t number)
         return false;
     task = &sim->tasks[chosen->task];
     op = &sim->ops[chosen->task];
+    if (!chosen->fired && number == 0) {
+        sim_fire(sim, chosen);
+        if (random_below(&sim->state, 2))
+            return true;
+    }
     if (!chosen->started) {
         if (task->started >> chosen->attempt & 1)
             sim_wrong(sim, "an attempt ran twice");
@@ -218,7 +223,7 @@ bool sim_store_run(struct sim *sim, uint32_t number)
     failed = chosen->attempt <= op->fails ||
              op->fails > sim->kinds[op->kind].retries;
     if (failed && (sim->kinds[op->kind].on_failure != CASTELL_IGNORE ||
-                   chosen->attempt <= sim->kinds[op->kind].retries)) {
+                   !(chosen->flags & CST_PLAN_LAST))) {
         uint64_t id = chosen->id;
         uint32_t attempt = chosen->attempt;
 
@@ -261,14 +266,7 @@ static void push(struct sim *sim, uint32_t number,
                  const struct sim_message *message)
 {
     struct sim_node *node = &sim->nodes[number];
-    struct sim_entry *entry = sim_find(node, message->piece.version);
 
-    if (!entry && random_below(&sim->state, 2)) {
-        sim_send(
-            sim, number, MASTER,
-            (struct sim_message){.what = MSG_MISSING, .piece = message->piece});
-        return;
-    }
     sim_order_of(sim, number, sim_find_or_add(node, &message->piece), message);
 }
 
@@ -278,17 +276,61 @@ static void take_data(struct sim *sim, uint32_t number,
     struct sim_node *node = &sim->nodes[number];
     struct sim_entry *entry = sim_find_or_add(node, &message->piece);
 
+    if (entry->begun) {
+        entry->refused = true;
+        return;
+    }
     if (!entry->present) {
-        if (number == 0 && sim_claim(sim, entry, NULL)) {
-            sim_put(sim, number, entry, message->bytes);
+        bool claimed = number == 0 && sim_claim(sim, entry, NULL);
+
+        if (!claimed)
+            sim_unclaim(sim, entry, false); /* it comes aside */
+        sim_put(sim, number, entry, message->bytes);
+        if (claimed)
             sim_put_home(sim, entry, message->bytes);
-        } else {
-            sim_put(sim, number, entry, message->bytes);
-        }
     }
     sim_send(
         sim, number, MASTER,
         (struct sim_message){.what = MSG_ARRIVED, .piece = message->piece});
+}
+
+/* The sender died while it sent: does the node have the first bytes now? */
+static bool breaks_off(struct sim *sim, uint32_t number, uint32_t from,
+                       const struct sim_message *message)
+{
+    struct sim_entry *entry;
+
+    if (message->what != MSG_DATA || sim->nodes[from].alive ||
+        !sim->nodes[from].member || random_below(&sim->state, 2))
+        return false;
+    entry = sim_find_or_add(&sim->nodes[number], &message->piece);
+    if (entry->present || entry->begun)
+        return false;
+    entry->begun = from + 1;
+    if (number == 0)
+        (void)sim_claim(sim, entry, NULL);
+    sim_empty_channel(sim, from, number);
+    return true;
+}
+
+static void gone(struct sim *sim, uint32_t number, uint64_t node)
+{
+    struct sim_entry *next;
+
+    for (struct sim_entry *entry = sim->nodes[number].entries; entry;
+         entry = next) {
+        next = entry->next;
+        if (entry->begun != node + 1)
+            continue;
+        entry->begun = 0;
+        sim_unclaim(sim, entry, true);
+        if (entry->refused)
+            sim_send(sim, number, MASTER,
+                     (struct sim_message){.what = MSG_NOT_COME,
+                                          .piece = entry->piece});
+        entry->refused = false;
+        sim_let_go(&sim->nodes[number], entry);
+    }
 }
 
 /* The version is not to be cut from that entry any more. */
@@ -364,10 +406,13 @@ static void obey(struct sim *sim, uint32_t number, struct sim_message *message)
     case MSG_DATA:
         take_data(sim, number, message);
         break;
+    case MSG_GONE:
+        gone(sim, number, message->other);
+        break;
     case MSG_GRANTED:
     case MSG_DONE:
     case MSG_ARRIVED:
-    case MSG_MISSING:
+    case MSG_NOT_COME:
     case MSG_RECALLED:
     case MSG_FILLED:
         sim_wrong(sim, "a message that is for others");
@@ -379,7 +424,7 @@ void sim_store_deliver(struct sim *sim, uint32_t number, uint32_t from)
     struct sim_message *message = sim->channels[from][number];
 
     sim->channels[from][number] = message->next;
-    if (sim->nodes[number].alive)
+    if (sim->nodes[number].alive && !breaks_off(sim, number, from, message))
         obey(sim, number, message);
     if (number == 0)
         sim_try_homes(sim);
@@ -412,7 +457,11 @@ uint32_t sim_store_left(const struct sim *sim, uint32_t number)
     uint32_t left = 0;
 
     for (const struct sim_entry *entry = node->entries; entry;
-         entry = entry->next)
-        left += entry->present || entry->users > 0 || entry->makers > 0;
+         entry = entry->next) {
+        if (!entry->present && entry->users == 0 && entry->makers == 0)
+            continue;
+        left++;
+        sim_say(sim, "left at", number, entry->piece.version, 0);
+    }
     return left;
 }

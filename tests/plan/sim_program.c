@@ -31,7 +31,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 }
 
 /* Does what it does not depend on what others like it did before? */
-static bool is_joint(enum castell_mode mode)
+bool sim_is_joint(enum castell_mode mode)
 {
     return mode == CASTELL_COMMUTATIVE || mode == CASTELL_CONCURRENT ||
            mode == CASTELL_REDUCTION;
@@ -46,7 +46,7 @@ void sim_body(const struct sim_op *op, uint32_t number, unsigned char *memory)
         const struct sim_access *access = &op->accesses[i];
         size_t size;
 
-        if (is_joint(access->mode) || access->mode == CASTELL_OUT)
+        if (sim_is_joint(access->mode) || access->mode == CASTELL_OUT)
             continue;
         size = sim_pack(&access->region, memory, packed);
         for (size_t at = 0; at < size; at++)
@@ -62,7 +62,7 @@ void sim_body(const struct sim_op *op, uint32_t number, unsigned char *memory)
         for (size_t at = 0; at < size; at++) {
             unsigned char value = (unsigned char)mix(hash, at * 7 + i);
 
-            packed[at] = is_joint(access->mode)
+            packed[at] = sim_is_joint(access->mode)
                              ? (unsigned char)(packed[at] + value)
                              : value;
         }

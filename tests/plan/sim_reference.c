@@ -102,6 +102,9 @@ static void refer_task(struct sim *sim, uint32_t number,
         if (reads(op->accesses[i].mode)) {
             uint8_t one = sim_state_of(reference, &op->accesses[i].region);
 
+            /* Those that may come in any order do not wait for one another. */
+            if (one == UNKNOWN && sim_is_joint(op->accesses[i].mode))
+                one = KNOWN;
             state = one > state ? one : state;
         }
     if (op->what == SIM_FOLD && reference->group_states[op->group] > state)

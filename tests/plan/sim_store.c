@@ -59,7 +59,7 @@ void sim_remove_entry(struct sim_node *node, struct sim_entry *entry)
 void sim_let_go(struct sim_node *node, struct sim_entry *entry)
 {
     if (entry->users == 0 && entry->makers == 0 && !entry->waiting &&
-        (entry->dropped || !entry->present))
+        !entry->begun && (entry->dropped || !entry->present))
         sim_remove_entry(node, entry);
 }
 
@@ -91,7 +91,7 @@ static bool is_home_used(const struct sim *sim, const struct cst_region *region,
 {
     for (const struct sim_entry *entry = sim->nodes[0].entries; entry;
          entry = entry->next)
-        if (entry != but && entry->home &&
+        if (entry != but && (entry->home || entry->claimed) &&
             cst_region_overlap(&entry->piece.region, region))
             return true;
     return false;
@@ -244,20 +244,64 @@ void sim_at_home(struct sim *sim, const struct sim_message *message)
     sim_try_homes(sim);
 }
 
-/* May the version be written to main's memory? `consumed` goes then. */
-bool sim_claim(struct sim *sim, const struct sim_entry *entry,
-               const struct sim_entry *consumed)
+/* Does the run consume that, and nobody else read it? */
+static bool is_consumed(const struct sim_run *run,
+                        const struct sim_entry *entry)
+{
+    for (size_t i = 0; run && i < run->parts_count; i++) {
+        const struct sim_part *part = &run->parts[i];
+
+        if (!part->output && part->piece.version == entry->piece.version)
+            return part->piece.consumed && entry->users == 1;
+    }
+    return false;
+}
+
+/* May the version be written to main's memory? `run` makes it, or NULL. */
+bool sim_claim(struct sim *sim, struct sim_entry *entry,
+               const struct sim_run *run)
 {
     const struct cst_region *region = &entry->piece.region;
 
-    if (random_below(&sim->state, 4) == 0 || sim->channels[MASTER][0])
+    if (entry->claimed || random_below(&sim->state, 4) == 0 ||
+        sim->channels[MASTER][0])
         return false;
     for (const struct sim_entry *other = sim->nodes[0].entries; other;
          other = other->next)
-        if (other != entry && other->home && other != consumed &&
-            cst_region_overlap(&other->piece.region, region))
+        if (other != entry && (other->home || other->claimed) &&
+            cst_region_overlap(&other->piece.region, region) &&
+            !is_consumed(run, other))
             return false;
-    return cst_plan_home_claim(sim->plan, entry->piece.version);
+    entry->claimed = cst_plan_home_claim(sim->plan, entry->piece.version);
+    return entry->claimed;
+}
+
+/* It will not lie there; `spoilt`: but something was written. */
+void sim_unclaim(struct sim *sim, struct sim_entry *entry, bool spoilt)
+{
+    unsigned char garbage[ARENA];
+
+    if (!entry->claimed)
+        return;
+    memset(garbage, 0xdd, sizeof(garbage));
+    if (spoilt)
+        sim_unpack(&entry->piece.region, sim->home, garbage);
+    entry->claimed = false;
+    cst_plan_home_unclaimed(sim->plan, entry->piece.version);
+}
+
+/* A task is given its memory: main's for what it makes, where that may be. */
+void sim_fire(struct sim *sim, struct sim_run *run)
+{
+    struct sim_node *node = &sim->nodes[0];
+
+    run->fired = true;
+    for (size_t i = 0; i < run->parts_count; i++) {
+        struct sim_entry *entry = sim_find(node, run->parts[i].piece.version);
+
+        if (run->parts[i].output && !entry->present)
+            (void)sim_claim(sim, entry, run);
+    }
 }
 
 void sim_put_home(struct sim *sim, struct sim_entry *entry,
@@ -267,4 +311,5 @@ void sim_put_home(struct sim *sim, struct sim_entry *entry,
     free(entry->bytes);
     entry->bytes = NULL;
     entry->home = true;
+    entry->claimed = false;
 }

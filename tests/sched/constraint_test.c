@@ -85,6 +85,10 @@ static void test_features(void)
     ok(wrong == 0, "parts of their names are not");
     refused(&limits, (struct castell_constraint){.feature = "slow"},
             "feature=slow", "feature=big,fast,ib (see CASTELL_FEATURES)");
+    bare.features = "big, fast ,ib";
+    ok(accepted(&bare, (struct castell_constraint){.feature = "fast"}) &&
+           accepted(&bare, (struct castell_constraint){.feature = "ib"}),
+       "spaces around names do not count");
     bare.features = NULL;
     refused(&bare, (struct castell_constraint){.feature = "fast"},
             "feature=fast", "none (see CASTELL_FEATURES)");
