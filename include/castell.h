@@ -469,6 +469,10 @@ struct castell_counters {
 };
 CASTELL_API void castell_counters(struct castell_counters *ret_counters);
 
+/* Put a text into the trace, at this moment of this thread; see the variable
+   CASTELL_TRACE. Nothing happens where there is no trace. */
+CASTELL_API void castell_mark(const char *text);
+
 /* "0.1.0". */
 CASTELL_API const char *castell_version(void);
 

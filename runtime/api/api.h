@@ -25,6 +25,7 @@ struct cst_run {
     struct cst_engine *engine;
     struct cst_worker *worker;
     struct cst_cluster *cluster; /* NULL: one process */
+    uint32_t node;               /* its number; 0 with one process */
     struct cst_arena *arena;
     struct cst_limits limits;
     struct cst_kind free_kind;

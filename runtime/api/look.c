@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "device/child.h"
 #include "device/container.h"
 #include "device/execute.h"
 
@@ -41,6 +42,15 @@ void castell_counters(struct castell_counters *ret_counters)
     memset(ret_counters, 0, sizeof(*ret_counters));
     if (cst_run())
         cst_engine_counters(cst_run()->engine, ret_counters);
+}
+
+void castell_mark(const char *text)
+{
+    const struct cst_run *run = cst_run();
+
+    if (run && run->trace && text && !cst_child_inside())
+        cst_trace_text(run->trace, CST_TRACE_MARK,
+                       current() ? current()->id : 0, text);
 }
 
 int castell_execute(const char *const *argv, const char *in_path,

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/parse.h"
@@ -199,8 +200,33 @@ _Noreturn static void serve_and_end(struct cst_run *run)
         cst_worker_stop(run->worker);
         cst_cluster_destroy(run->cluster);
     } /* else bodies still run, for a master that does not want them */
+    cst_trace_finish(run->trace);
     (void)fflush(NULL);
     _exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* Say in the trace which part of which run this is. */
+static void tell_trace(struct cst_run *run,
+                       const struct cst_cluster_options *cluster)
+{
+    enum { NAME_SIZE = 64 };
+    const struct cst_trace_node node = {
+        .number = run->cluster ? cst_cluster_self(run->cluster) : 0,
+        .cores = run->limits.cores,
+        .memory = run->limits.memory,
+        .storage = run->limits.storage,
+    };
+    const char *name = run->cluster ? strrchr(cluster->directory, '/') : NULL;
+    char here[NAME_SIZE];
+
+    run->node = node.number;
+    if (!run->trace)
+        return;
+    (void)snprintf(here, sizeof(here), "%ld-%llu", (long)getpid(),
+                   (unsigned long long)cst_clock_ns());
+    if (!name)
+        name = run->cluster ? cluster->directory : here;
+    cst_trace_node(run->trace, &node, name);
 }
 
 static enum castell_status start(struct cst_run *run,
@@ -235,6 +261,8 @@ static enum castell_status start(struct cst_run *run,
     if (cluster.role != CST_CLUSTER_NONE)
         status = cst_cluster_start(&cluster, run->engine, &run->limits,
                                    &run->cluster);
+    if (status == CASTELL_OK)
+        tell_trace(run, &cluster);
     if (status == CASTELL_OK)
         status = cst_worker_start(run->engine, run->topo, run->limits.cores,
                                   &run->worker);
@@ -323,6 +351,12 @@ int castell_stop(void)
     status = finish(run->owner);
     cst_progress_stop(run->progress);
     run->progress = NULL;
+    if (run->trace) {
+        struct castell_counters counters;
+
+        cst_engine_counters(run->engine, &counters);
+        cst_trace_counters(run->trace, &counters);
+    }
     if (run->cluster)
         cst_cluster_stop(run->cluster);
     cst_worker_stop(run->worker);

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
-enum { MANY_TASKS = 2048 }; /* unfinished, before a submitter helps */
+enum {
+    MANY_TASKS = 2048, /* unfinished, before a submitter helps */
+    PORT_SHIFT = 36,   /* 9 bits of a thread's port */
+    NODE_SHIFT = 46,   /* 16 bits of a node; the highest is for internal ones */
+};
 
 /* ---- What every kind of submission shares ------------------------------- */
 
@@ -24,7 +28,10 @@ struct cst_task *cst_api_task(struct cst_self *self, uint32_t accesses_count,
     /* It matters only whether it is 0, 1 or more. */
     task->depth = (uint8_t)(task->parent->depth +
                             (task->parent->depth < UINT8_MAX ? 1 : 0));
-    task->id = ((uint64_t)self->port->desk.index << 40) + ++self->port->ids;
+    /* Unlike any other in the run: node, thread, number. */
+    task->id = ((uint64_t)cst_run()->node << NODE_SHIFT) +
+               ((uint64_t)self->port->desk.index << PORT_SHIFT) +
+               ++self->port->ids;
     return task;
 }
 
@@ -406,8 +413,6 @@ castell_task_submit(const struct castell_submission *submission,
         atomic_fetch_add_explicit(&task->group->submitted, 1,
                                   memory_order_relaxed);
     count(&self->port->desk.submitted_all);
-    cst_trace_event(cst_run()->trace, CST_TRACE_SUBMITTED, task->id, kind->id,
-                    0);
     if ((task->flags & CST_TASK_INLINE) && cst_run()->cluster && !self->task)
         run_elsewhere(self, task);
     else if (task->flags & CST_TASK_INLINE)

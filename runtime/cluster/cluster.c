@@ -120,6 +120,7 @@ static void step(void *context)
         atomic_store_explicit(&cluster->polled_ns, now, memory_order_relaxed);
     }
     cst_node_settle(cluster);
+    cst_story_step(cluster, now);
     if (cluster->is_master)
         cst_master_step(cluster);
     cst_net_flush(cluster->net);
@@ -287,6 +288,7 @@ enum castell_status cst_cluster_start(const struct cst_cluster_options *options,
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a cluster");
     cluster->engine = engine;
     cluster->options = *options;
+    cluster->trace = cst_engine_trace(engine);
     cluster->is_master = options->role == CST_CLUSTER_MASTER;
     cluster->many.context = cluster;
     cluster->many.guest_done = cst_node_guest_done;
@@ -308,6 +310,11 @@ enum castell_status cst_cluster_watch(struct cst_cluster *cluster)
 
     cluster->has_thread = status == CASTELL_OK;
     return status;
+}
+
+uint32_t cst_cluster_self(const struct cst_cluster *cluster)
+{
+    return cst_net_self(cluster->net);
 }
 
 _Atomic(uint64_t) *cst_cluster_over(struct cst_cluster *cluster)

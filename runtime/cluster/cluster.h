@@ -54,6 +54,9 @@ cst_cluster_start(const struct cst_cluster_options *options,
                   struct cst_engine *engine, const struct cst_limits *limits,
                   struct cst_cluster **ret_cluster);
 
+/* The number of this node. */
+uint32_t cst_cluster_self(const struct cst_cluster *cluster);
+
 /* Start the thread that polls, when the executors run. */
 CASTELL_MUST_CHECK enum castell_status
 cst_cluster_watch(struct cst_cluster *cluster);

@@ -65,6 +65,7 @@ struct cst_incoming {
     void *base;
     uint64_t version;
     uint64_t begin_ns;
+    uint64_t bytes;
     uint32_t peer;
     bool by_mpi; /* which may write there even when the peer is gone */
 };
@@ -107,6 +108,11 @@ struct cst_cluster {
     bool failed;               /* the plan was told that the run has failed */
     struct cst_lock members_lock;
     struct cst_member *members;
+
+    /* The trace, or NULL; see story.c. */
+    struct cst_trace *trace;
+    uint64_t asked_ns; /* when the master was asked for the time */
+    uint32_t answers;  /* that it gave */
 
     /* The thread. */
     pthread_t thread;
@@ -191,6 +197,25 @@ const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
 /* Tell the body of a fold what it folds; its accesses have been read. */
 void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
                    const struct cst_message_assign *assign);
+
+/* ---- story.c: what the trace is told ------------------------------------- */
+
+void cst_story_kind(struct cst_cluster *cluster, const struct cst_kind *kind);
+void cst_story_assigned(struct cst_cluster *cluster,
+                        const struct cst_plan_assignment *assignment);
+void cst_story_came(struct cst_cluster *cluster,
+                    const struct cst_incoming *incoming);
+void cst_story_joined(struct cst_cluster *cluster, uint32_t node,
+                      uint32_t cores);
+void cst_story_gone(struct cst_cluster *cluster, uint32_t node,
+                    enum cst_net_end how, const char *why);
+void cst_story_failed(struct cst_cluster *cluster, const struct cst_task *task,
+                      const char *how);
+/* Ask the master for the time, now and then. */
+void cst_story_step(struct cst_cluster *cluster, uint64_t now_ns);
+/* The question or the answer; false: it is none. */
+bool cst_story_clock(struct cst_cluster *cluster, uint32_t peer,
+                     struct cst_reader *message);
 
 /* ---- path.c: accesses that are files -------------------------------------- */
 

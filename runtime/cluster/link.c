@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cluster/cluster_internal.h"
+#include "trace/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,9 +166,9 @@ static bool payload_into(void *owner, uint32_t peer, const void *header,
         cst_free(incoming);
         return false;
     }
-    *incoming =
-        (struct cst_incoming){cluster->incoming, ret_into->base, piece.version,
-                              cst_clock_ns(),    peer,           by_mpi};
+    *incoming = (struct cst_incoming){
+        cluster->incoming, ret_into->base, piece.version, cst_clock_ns(),
+        payload_size,      peer,           by_mpi};
     cluster->incoming = incoming;
     return true;
 }
@@ -234,7 +235,9 @@ static void data_came(struct cst_cluster *cluster, const void *header,
     if (!take_incoming(cluster, into->base, &incoming))
         return;
     cst_node_catch_up(cluster);
+    cst_story_came(cluster, &incoming);
     (void)cst_store_received(cluster->store, incoming.version, true);
+    cst_trace_event(cluster->trace, CST_TRACE_FIRED, 0, 0, 0);
     tell_arrived(cluster, incoming.version, cst_clock_ns() - incoming.begin_ns);
 }
 
@@ -253,6 +256,8 @@ static bool take(struct cst_cluster *cluster, uint32_t peer, const void *bytes,
     cst_reader_init(&reader, bytes, size);
     if (size == 0)
         return false;
+    if (*reader.at == CST_MESSAGE_CLOCK)
+        return cst_story_clock(cluster, peer, &reader);
     if (cluster->is_master)
         return is_report(*reader.at) &&
                cst_master_report(cluster, peer, &reader);
@@ -361,6 +366,7 @@ static void gone(void *owner, uint32_t peer, enum cst_net_end how,
     }
     if (!cluster->is_master)
         return;
+    cst_story_gone(cluster, peer, how, why);
     if (how != CST_NET_LEFT)
         (void)fprintf(stderr, "castell: node %u is lost: %s\n", peer,
                       why ? why : "it died");

@@ -116,6 +116,7 @@ static void say_failed(struct cst_cluster *cluster, const struct cst_task *task,
                    task->kind->label, where ? " (" : "", where ? where : "",
                    where ? ")" : "", how ? how : "its node was lost");
     (void)fprintf(stderr, "castell: %s; %s\n", text, then);
+    cst_story_failed(cluster, task, how);
     if (task->kind->on_failure == CASTELL_FAIL)
         cst_engine_fail(cluster->engine, CASTELL_ERR_TASK_FAILED, text);
 }

@@ -36,6 +36,7 @@ void cst_master_joined(struct cst_cluster *cluster, uint32_t node,
         return;
     }
     cluster->joined++;
+    cst_story_joined(cluster, node, hello->limits.cores);
 }
 
 void cst_master_gone(struct cst_cluster *cluster, uint32_t node)

@@ -35,6 +35,8 @@ enum cst_message {
     CST_MESSAGE_DATA,
     /* A piece of a message that is too long for one: u8 is it the last. */
     CST_MESSAGE_PART,
+    /* To the master and back, with a trace: u64 our time, and the master's. */
+    CST_MESSAGE_CLOCK = 64,
 };
 
 enum {

@@ -458,6 +458,7 @@ static enum castell_status know_kinds(struct cst_cluster *cluster)
             return status;
         if (cst_map_find(&cluster->kinds, declared->hash))
             continue;
+        cst_story_kind(cluster, kind);
         if (!cst_map_reserve(&cluster->kinds, 1))
             return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for task kinds");
         cst_map_add(&cluster->kinds, declared->hash, kind);

@@ -137,6 +137,7 @@ void cst_order_assign(void *cluster_,
     struct cst_writer *out;
     uint32_t leaves = 0;
 
+    cst_story_assigned(cluster, assignment);
     fill_head(cluster, assignment, &head);
     out = cst_begin(cluster, CST_MESSAGE_ASSIGN);
     if (cst_engine_fold(cluster->engine, task, &reduction, &leaves)) {

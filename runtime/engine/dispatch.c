@@ -116,7 +116,6 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
     }
     if (is_off(engine, task) && !(task->flags & CST_TASK_GUEST)) {
         task->flags |= CST_TASK_CANCELLED | CST_TASK_POISONS;
-        cst_engine_event(engine, CST_TRACE_CANCELLED, task);
         if (task->flags & CST_TASK_INLINE)
             atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
         else

@@ -61,10 +61,13 @@ static void count_end(struct cst_engine *engine, const struct cst_task *task)
     if (task->flags & CST_TASK_INTERNAL)
         return;
     add(&engine->finished);
-    if (task->flags & CST_TASK_FAILED)
+    if (task->flags & CST_TASK_FAILED) {
+        cst_engine_event(engine, CST_TRACE_FAILED, task);
         add(&engine->failed);
-    else if (task->flags & CST_TASK_CANCELLED)
+    } else if (task->flags & CST_TASK_CANCELLED) {
+        cst_engine_event(engine, CST_TRACE_CANCELLED, task);
         add(&engine->cancelled);
+    }
 }
 
 void cst_engine_leave(struct cst_engine *engine, struct cst_task *task)

@@ -101,6 +101,74 @@ bool cst_engine_join(struct cst_engine *engine, struct cst_task *task,
     return true;
 }
 
+/* ---- The trace ---------------------------------------------------------- */
+
+/* The records of a task, on their way in groups. */
+struct telling {
+    struct cst_engine *engine;
+    const struct cst_task *task;
+    size_t count;
+    struct cst_trace_record records[CST_TRACE_GROUP_MAX];
+};
+
+static void flush_telling(struct telling *telling)
+{
+    telling->records[0].value = (int32_t)telling->count - 1;
+    cst_trace_write_group(telling->engine->trace, telling->records,
+                          telling->count);
+    telling->records[0].event = CST_TRACE_MORE;
+    telling->count = 1;
+}
+
+static void tell_access(struct telling *telling,
+                        const struct cst_access *access)
+{
+    uint32_t rows = access->hold.user;
+    struct cst_trace_record *record = &telling->records[telling->count];
+
+    record[0] = (struct cst_trace_record){
+        .ticks = (uintptr_t)access->base,
+        .task = access->size,
+        .event = CST_TRACE_ACCESS,
+        .kind = access->hold.mode,
+        .value = rows > INT32_MAX ? INT32_MAX : (int32_t)rows};
+    telling->count++;
+    if (rows > 1) {
+        record[1] = (struct cst_trace_record){.ticks = access->pitch,
+                                              .event = CST_TRACE_PITCH};
+        telling->count++;
+    }
+    if (telling->count + 2 > CST_TRACE_GROUP_MAX)
+        flush_telling(telling);
+}
+
+/*
+ * Here and not where it was submitted: the order in which tasks come here is
+ * what their dependences follow from.
+ */
+static void tell_trace(struct cst_engine *engine, struct cst_task *task)
+{
+    struct telling telling;
+
+    telling.engine = engine;
+    telling.task = task;
+    telling.count = 1;
+    telling.records[0] = (struct cst_trace_record){
+        .task = task->id,
+        .event = CST_TRACE_SUBMITTED,
+        .kind = task->kind->id < CST_TRACE_KIND_MAX ? (uint16_t)task->kind->id
+                                                    : CST_TRACE_KIND_MAX};
+    if (task->parent->depth > 0) {
+        telling.records[1] = (struct cst_trace_record){
+            .ticks = task->parent->id, .event = CST_TRACE_PARENT};
+        telling.count = 2;
+    }
+    for (uint32_t i = 0; i < task->accesses_count; i++)
+        tell_access(&telling, &cst_task_accesses(task)[i]);
+    if (telling.count > 1 || telling.records[0].event == CST_TRACE_SUBMITTED)
+        flush_telling(&telling);
+}
+
 /* ---- The news ----------------------------------------------------------- */
 
 /* The system refused memory for a place: the run cannot go on as asked. */
@@ -144,6 +212,9 @@ void cst_engine_submitted_news(struct cst_engine *engine, struct cst_task *task)
     if (__builtin_expect(engine->picture != NULL, 0) &&
         !(task->flags & CST_TASK_INTERNAL))
         cst_picture_task(engine->picture, task);
+    if (__builtin_expect(engine->trace != NULL, 0) &&
+        !(task->flags & CST_TASK_INTERNAL))
+        tell_trace(engine, task);
     for (uint32_t i = 0; i < count; i++) {
         bool joined =
             accesses[i].hold.epoch == CST_EPOCH_REDUCTION

@@ -124,6 +124,7 @@ void cst_become(char *const *command);
 /* argv[0] is the name of the subcommand; the result is the exit status. */
 int cst_run_main(char **argv);
 int cst_submit_main(char **argv);
+int cst_report_main(char **argv);  /* look.c */
 int cst_process_main(char **argv); /* one process of a run */
 int cst_remote_main(char **argv);  /* what mpirun calls to reach a host */
 
@@ -216,7 +217,8 @@ struct cst_launch_plan {
     uint32_t cores_per_worker; /* 0: not given */
     uint32_t master_cores;
     const char *carrier;
-    const char *base; /* where the run directory is made; NULL: usual place */
+    const char *trace; /* a directory, or NULL */
+    const char *base;  /* where the run directory is made; NULL: usual place */
     struct cst_words hosts;
     char **application; /* program and arguments */
     char castell[CST_PATH_SIZE];

@@ -36,6 +36,7 @@ static const char help[] =
     "      --dir=DIR           make the directory of the run in DIR; with "
     "several\n"
     "                          nodes all of them must see it ($HOME/.castell)\n"
+    "      --trace=DIR         write traces there, for castell report\n"
     "  -h, --help              this\n"
     "\n"
     "The exit status is that of PROGRAM; 128 + N when signal N killed it. "
@@ -133,6 +134,17 @@ static enum castell_status set_dir(void *target, const char *name,
     return CASTELL_OK;
 }
 
+static enum castell_status set_trace(void *target, const char *name,
+                                     const char *value)
+{
+    struct cst_launch_plan *plan = target;
+
+    if (!*value)
+        return cst_fail(CASTELL_ERR_INVALID, "%s needs a directory", name);
+    plan->trace = value;
+    return CASTELL_OK;
+}
+
 static const struct cst_option run_options[] = {
     {"workers", 'n', "N", set_workers},
     {"hosts", 0, "A,B,C", set_hosts},
@@ -142,6 +154,7 @@ static const struct cst_option run_options[] = {
     {"label", 0, NULL, set_label},
     {"carrier", 0, "KIND", set_carrier},
     {"dir", 0, "DIR", set_dir},
+    {"trace", 0, "DIR", set_trace},
     {"help", 'h', NULL, set_help},
     {NULL, 0, NULL, NULL},
 };
@@ -245,6 +258,22 @@ static bool find_starter(struct cst_launch_plan *plan)
     return true;
 }
 
+/* All processes are told, wherever they are, so it has to be absolute. */
+static void set_trace_directory(const char *directory)
+{
+    struct cst_words path = {0};
+    char here[CST_PATH_SIZE];
+
+    if (!directory)
+        return;
+    if (*directory != '/' && getcwd(here, sizeof(here)))
+        cst_words_add(&path, "%s/%s", here, directory);
+    else
+        cst_words_add(&path, "%s", directory);
+    cst_environment_set("CASTELL_TRACE", path.list[0]);
+    cst_words_release(&path);
+}
+
 static int run(struct cst_launch_plan *plan)
 {
     bool shared = plan->place != CST_PLACE_HERE;
@@ -260,6 +289,7 @@ static int run(struct cst_launch_plan *plan)
         cst_say("%s", castell_error_text());
         return EXIT_FAILURE;
     }
+    set_trace_directory(plan->trace);
     plan->node_dir.file = -1;
     if (plan->place == CST_PLACE_HERE)
         cst_node_dir_open(plan->run_dir.path, &plan->node_dir);

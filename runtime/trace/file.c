@@ -183,8 +183,7 @@ enum castell_status cst_trace_file_open(const char *directory, uint64_t serial,
     name_events(host, serial, name, sizeof(name));
     path = join(directory, name);
     file->path = path;
-    file->json_path = join(directory, "trace.json");
-    if (!file->path || !file->json_path)
+    if (!file->path)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a trace");
 
     path[strlen(directory)] = '\0';
@@ -210,7 +209,5 @@ void cst_trace_file_close(struct cst_trace_file *file)
         (void)close(file->descriptor);
     file->descriptor = -1;
     cst_free(file->path);
-    cst_free(file->json_path);
     file->path = NULL;
-    file->json_path = NULL;
 }

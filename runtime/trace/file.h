@@ -17,7 +17,6 @@ struct cst_trace_file {
     int descriptor; /* -1: not open */
     bool broken;
     char *path;
-    char *json_path; /* what it is to be turned into */
 };
 
 /*

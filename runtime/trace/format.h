@@ -1,10 +1,10 @@
 /*
  * format.h - a file of events.
  *
- * Private to trace, but the file outlives the run: README.md describes it.
- * A header, then chunks: a struct cst_trace_chunk and as many bytes as it says.
- * All in the byte order and alignment of the machine that wrote it, which
- * `version` tells. A file may end anywhere: a run may die.
+ * Layer: trace. The file outlives the run: README.md describes it, and room
+ * history reads it. A header, then chunks: a struct cst_trace_chunk and as many
+ * bytes as it says. All in the byte order and alignment of the machine that
+ * wrote it, which `version` tells. A file may end anywhere: a run may die.
  */
 #ifndef CST_TRACE_FORMAT_H
 #define CST_TRACE_FORMAT_H
@@ -13,9 +13,9 @@
 
 #define CST_TRACE_MAGIC "castell"
 
-enum { CST_TRACE_VERSION = 1, CST_TRACE_MAGIC_SIZE = 8 };
+enum { CST_TRACE_VERSION = 2, CST_TRACE_MAGIC_SIZE = 8 };
 
-enum { CST_TRACE_NO_EXECUTOR = UINT16_MAX };
+enum { CST_TRACE_NO_EXECUTOR = UINT16_MAX, CST_TRACE_KIND_MAX = UINT16_MAX };
 
 struct cst_trace_header {
     char magic[CST_TRACE_MAGIC_SIZE];
@@ -32,6 +32,12 @@ enum cst_trace_chunk_type {
     CST_TRACE_CHUNK_EVENTS,   /* track; records in the order of time */
     CST_TRACE_CHUNK_LOST,     /* number: events lost, of all tracks */
     CST_TRACE_CHUNK_END,      /* struct cst_trace_moment; the trace is whole */
+    CST_TRACE_CHUNK_NODE,     /* struct cst_trace_node, and the run's name, not
+                                 terminated: what is of one name is one run */
+    CST_TRACE_CHUNK_TEXT,     /* struct cst_trace_text, and the text */
+    CST_TRACE_CHUNK_SYNC,     /* struct cst_trace_sync */
+    CST_TRACE_CHUNK_MEMORY,   /* struct cst_trace_memory */
+    CST_TRACE_CHUNK_COUNTERS, /* struct cst_trace_counters */
 };
 
 struct cst_trace_chunk {
@@ -48,6 +54,87 @@ struct cst_trace_moment {
     uint64_t wall; /* nanoseconds since 1970 */
 };
 
+/* Which node of the run the process is, and what tasks may be promised there. */
+struct cst_trace_node {
+    uint32_t number; /* 0: the master, or the only one */
+    uint32_t cores;
+    uint64_t memory;
+    uint64_t storage;
+};
+
+/* Something said about a moment: a user's mark, why something failed. */
+struct cst_trace_text {
+    uint64_t ticks;
+    uint64_t subject; /* a task, or a node */
+    uint32_t event;   /* enum cst_trace_event */
+    uint32_t track;   /* UINT32_MAX: of none */
+};
+
+/*
+ * What the master's clock showed when ours showed `ns`, the middle of a message
+ * to it and back that took round_ns: right to within half of that.
+ */
+struct cst_trace_sync {
+    uint64_t ns; /* of cst_clock_ns() */
+    uint64_t master_ns;
+    uint64_t round_ns;
+};
+
+struct cst_trace_memory {
+    uint64_t ticks;
+    uint64_t resident; /* bytes of the process */
+};
+
+/* What the engine counted, at the end; see struct castell_counters. */
+struct cst_trace_counters {
+    uint64_t submitted;
+    uint64_t finished;
+    uint64_t failed;
+    uint64_t cancelled;
+    uint64_t retried;
+};
+
+/*
+ * What happened. A record whose comment says "and" is followed on its track by
+ * records that go with it, which have other things in `ticks` and `task`.
+ */
+enum cst_trace_event {
+    CST_TRACE_SUBMITTED = 1, /* and PARENT, ACCESS; value: how many follow */
+    CST_TRACE_READY,         /* it waits for a core */
+    CST_TRACE_STARTED,       /* by this thread, and perhaps HOLDS; value: the
+                                attempt, from 1 */
+    CST_TRACE_ENDED,         /* its body, in this thread; value: the result */
+    CST_TRACE_FAILED,        /* for good */
+    CST_TRACE_RETRIED,       /* it will be; value: the attempt that failed */
+    CST_TRACE_CANCELLED,
+    CST_TRACE_WAIT_BEGIN, /* this thread waits for tasks; task: that which
+                             waits, 0 for the program */
+    CST_TRACE_WAIT_END,
+    CST_TRACE_IDLE_BEGIN, /* this executor has nothing to do; task: 0 */
+    CST_TRACE_IDLE_END,
+    CST_TRACE_ASSIGNED, /* to a node; value: the node, with the attempt above
+                              the low 16 bits */
+    CST_TRACE_TRANSFER, /* and SIZE: data have come; task: the version; value:
+                              the node that sent it */
+    CST_TRACE_NODE_JOINED, /* task: the node; value: its cores */
+    CST_TRACE_NODE_GONE,   /* task: the node; value: it left 1, was sent away 2,
+                              died 3 */
+    CST_TRACE_MARK,        /* of the user's, in a TEXT */
+    CST_TRACE_MORE,        /* and ACCESS, of a task that has too many for one
+                              group; value: how many follow */
+    CST_TRACE_FIRED,       /* what became READY here since the last TRANSFER
+                              waited for that */
+    CST_TRACE_EVENTS_END,
+
+    CST_TRACE_PARENT = 100, /* ticks: the task whose body submitted it */
+    CST_TRACE_ACCESS,       /* ticks: base; task: size of a row; kind: enum
+                               castell_mode; value: rows, and where there are
+                               several, PITCH */
+    CST_TRACE_PITCH,        /* ticks: from row to row */
+    CST_TRACE_HOLDS,        /* ticks: memory; task: storage; value: cores */
+    CST_TRACE_SIZE,         /* ticks: bytes; task: nanoseconds that it took */
+};
+
 struct cst_trace_record {
     uint64_t ticks;
     uint64_t task;
@@ -59,5 +146,6 @@ struct cst_trace_record {
 _Static_assert(sizeof(struct cst_trace_record) == 24, "the format of files");
 _Static_assert(sizeof(struct cst_trace_chunk) == 16, "the format of files");
 _Static_assert(sizeof(struct cst_trace_header) == 24, "the format of files");
+_Static_assert(sizeof(struct cst_trace_text) == 24, "the format of files");
 
 #endif

@@ -62,6 +62,31 @@ static inline bool cst_trace_ring_put(struct cst_trace_ring *ring,
     return ((head + 1) & (CST_TRACE_RING_HALF - 1)) == 0;
 }
 
+/* The same of several that belong together: all of them, or none. */
+static inline bool
+cst_trace_ring_put_group(struct cst_trace_ring *ring,
+                         const struct cst_trace_record *records, size_t count)
+{
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+    if (head + count - ring->tail_seen > CST_TRACE_RING_RECORDS) {
+        ring->tail_seen =
+            atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (head + count - ring->tail_seen > CST_TRACE_RING_RECORDS) {
+            uint64_t lost =
+                atomic_load_explicit(&ring->lost, memory_order_relaxed);
+
+            atomic_store_explicit(&ring->lost, lost + count,
+                                  memory_order_relaxed);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        ring->records[(head + i) & CST_TRACE_RING_MASK] = records[i];
+    atomic_store_explicit(&ring->head, head + count, memory_order_release);
+    return head / CST_TRACE_RING_HALF != (head + count) / CST_TRACE_RING_HALF;
+}
+
 /*
  * Reader: the records from the oldest on that lie together; *ret_count is 0
  * when there are none. They stay until cst_trace_ring_drop().

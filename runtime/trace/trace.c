@@ -6,24 +6,25 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "trace/file.h"
+#include "trace/notes.h"
 #include "trace/ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 50, EXECUTORS_MAX = CST_TRACE_NO_EXECUTOR - 1 };
-
-/* A name for a kind, on its way to the file. */
-struct kind_name {
-    struct kind_name *next;
-    uint32_t kind;
-    char name[];
+enum {
+    DRAIN_MS = 50,
+    EXECUTORS_MAX = CST_TRACE_NO_EXECUTOR - 1,
+    MEMORY_DRAINS = 4, /* between two looks at our own memory */
+    STATM_SIZE = 128,
 };
 
 struct cst_trace {
@@ -36,10 +37,13 @@ struct cst_trace {
     _Atomic(struct cst_trace_ring *) rings; /* only ever added to */
     atomic_uint_fast64_t discarded;         /* records that found no ring, or
                                                no place in the file */
+    struct cst_trace_notes notes;
+    int statm;       /* the system's account of our memory, or -1 */
+    uint32_t drains; /* Owner: as of file */
+    bool finished;   /* Owner: as of file */
     /* Guarded by: lock */
-    uint32_t tracks_count;   /* the executors', then those of other threads */
-    struct kind_name *names; /* the latest first */
-    struct cst_trace *next;  /* in open_traces */
+    uint32_t tracks_count;  /* the executors', then those of other threads */
+    struct cst_trace *next; /* in open_traces */
 };
 
 /* Which ring this thread writes to, and of which trace it is. */
@@ -159,20 +163,89 @@ void cst_trace_write(struct cst_trace *trace, enum cst_trace_event event,
         wake(trace);
 }
 
-void cst_trace_kind(struct cst_trace *trace, uint32_t kind,
-                    const char *name) CST_UNCHECKED
+void cst_trace_write_group(struct cst_trace *trace,
+                           struct cst_trace_record *records, size_t count)
 {
-    size_t size = strlen(name) + 1;
-    struct kind_name *entry = cst_alloc(sizeof(*entry) + size);
+    CST_ASSERT(count > 0 && count <= CST_TRACE_GROUP_MAX);
+    records[0].ticks = cst_ticks();
+    records[0].kind = limit_kind(records[0].kind);
+    if (__builtin_expect(seat.serial != trace->serial, 0))
+        take_ring(trace, CST_TRACE_NO_EXECUTOR);
+    if (!seat.ring)
+        atomic_fetch_add_explicit(&trace->discarded, count,
+                                  memory_order_relaxed);
+    else if (cst_trace_ring_put_group(seat.ring, records, count))
+        wake(trace);
+}
 
-    if (!entry)
-        return; /* it shows as "kind 7" */
-    entry->kind = limit_kind(kind);
-    memcpy(entry->name, name, size);
-    cst_lock_take(&lock);
-    entry->next = trace->names;
-    trace->names = entry;
-    cst_lock_drop(&lock);
+void cst_trace_started(struct cst_trace *trace, uint64_t task, uint32_t kind,
+                       int32_t attempt, const struct castell_constraint *holds)
+{
+    struct cst_trace_record records[] = {
+        {0, task, CST_TRACE_STARTED, limit_kind(kind), attempt},
+        {holds->memory, holds->storage, CST_TRACE_HOLDS, 0,
+         (int32_t)holds->cores}};
+
+    cst_trace_write_group(trace, records, 2);
+}
+
+/* ---- Notes ----------------------------------------------------------- */
+
+static void note(struct cst_trace *trace, struct cst_trace_chunk chunk,
+                 const void *head, size_t head_size, const char *text)
+{
+    if (!cst_trace_notes_add(&trace->notes, chunk, head, head_size, text))
+        atomic_fetch_add_explicit(&trace->discarded, 1, memory_order_relaxed);
+}
+
+void cst_trace_kind(struct cst_trace *trace, uint32_t kind, const char *name)
+{
+    note(trace,
+         (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_KIND,
+                                  .number = limit_kind(kind)},
+         NULL, 0, name); /* lost, it shows as "kind 7" */
+}
+
+void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
+                    const char *run)
+{
+    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_NODE}, node,
+         sizeof(*node), run);
+}
+
+void cst_trace_counters(struct cst_trace *trace,
+                        const struct castell_counters *counters)
+{
+    const struct cst_trace_counters kept = {
+        .submitted = counters->submitted,
+        .finished = counters->finished,
+        .failed = counters->failed,
+        .cancelled = counters->cancelled,
+        .retried = counters->retried,
+    };
+
+    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_COUNTERS},
+         &kept, sizeof(kept), NULL);
+}
+
+void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync)
+{
+    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_SYNC}, sync,
+         sizeof(*sync), NULL);
+}
+
+void cst_trace_text(struct cst_trace *trace, enum cst_trace_event event,
+                    uint64_t subject, const char *text)
+{
+    struct cst_trace_text head = {.ticks = cst_ticks(),
+                                  .subject = subject,
+                                  .event = (uint32_t)event,
+                                  .track = UINT32_MAX};
+
+    if (seat.serial == trace->serial && seat.ring)
+        head.track = seat.ring->track;
+    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_TEXT}, &head,
+         sizeof(head), text);
 }
 
 uint64_t cst_trace_lost(struct cst_trace *trace)
@@ -189,22 +262,35 @@ uint64_t cst_trace_lost(struct cst_trace *trace)
 
 /* ---- The thread that drains them ------------------------------------- */
 
-static void drain_names(struct cst_trace *trace) CST_UNCHECKED
+/* Bytes of ours that are in memory; 0: the system does not say. */
+static uint64_t resident_size(const struct cst_trace *trace)
 {
-    struct kind_name *name;
+    char text[STATM_SIZE];
+    unsigned long long pages = 0;
+    ssize_t size = -1;
 
-    cst_lock_take(&lock);
-    name = trace->names;
-    trace->names = NULL;
-    cst_lock_drop(&lock);
-    while (name) {
-        struct kind_name *next = name->next;
+    if (trace->statm >= 0)
+        size = pread(trace->statm, text, sizeof(text) - 1, 0);
+    if (size <= 0)
+        return 0;
+    text[size] = '\0';
+    if (strchr(text, ' '))
+        pages = strtoull(strchr(text, ' '), NULL, 10);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
-        cst_trace_file_add_text(&trace->file, CST_TRACE_CHUNK_KIND, name->kind,
-                                name->name);
-        cst_free(name);
-        name = next;
-    }
+static void look_at_memory(struct cst_trace *trace)
+{
+    struct cst_trace_chunk chunk = {.type = CST_TRACE_CHUNK_MEMORY};
+    struct cst_trace_memory memory = {.ticks = cst_ticks()};
+
+    if (trace->drains++ % MEMORY_DRAINS != 0)
+        return;
+    memory.resident = resident_size(trace);
+    if (memory.resident == 0)
+        return;
+    chunk.size = sizeof(memory);
+    (void)cst_trace_file_add(&trace->file, &chunk, &memory);
 }
 
 static void drain_ring(struct cst_trace *trace, struct cst_trace_ring *ring)
@@ -232,8 +318,9 @@ static void drain(struct cst_trace *trace)
     struct cst_trace_ring *ring =
         atomic_load_explicit(&trace->rings, memory_order_acquire);
 
-    drain_names(trace);
+    cst_trace_notes_drain(&trace->notes, &trace->file);
     cst_trace_file_add_moment(&trace->file, CST_TRACE_CHUNK_CLOCK);
+    look_at_memory(trace);
     for (; ring; ring = ring->next) {
         if (!ring->announced) {
             struct cst_trace_chunk chunk = {.type = CST_TRACE_CHUNK_TRACK,
@@ -297,12 +384,9 @@ static void destroy(struct cst_trace *trace)
         cst_trace_ring_destroy(ring);
         ring = next;
     }
-    while (trace->names) {
-        struct kind_name *next = trace->names->next;
-
-        cst_free(trace->names);
-        trace->names = next;
-    }
+    cst_trace_notes_release(&trace->notes);
+    if (trace->statm >= 0)
+        (void)close(trace->statm);
     if (trace->wake >= 0)
         (void)close(trace->wake);
     cst_trace_file_close(&trace->file);
@@ -342,6 +426,8 @@ enum castell_status cst_trace_open(const char *directory,
     trace->tracks_count = executors_count;
     trace->wake = -1;
     trace->file.descriptor = -1;
+    trace->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    cst_trace_notes_init(&trace->notes);
     enlist(trace);
     status = start(trace, directory);
     if (status < 0) {
@@ -357,8 +443,6 @@ static void finish_file(struct cst_trace *trace)
 {
     struct cst_trace_file *file = &trace->file;
     struct cst_trace_chunk lost = {.type = CST_TRACE_CHUNK_LOST};
-    char *events_path = file->path;
-    char *json_path = file->json_path;
 
     lost.number = cst_trace_lost(trace);
     (void)cst_trace_file_add(file, &lost, NULL);
@@ -368,21 +452,26 @@ static void finish_file(struct cst_trace *trace)
         (void)fprintf(stderr,
                       "castell: warning: %" PRIu64 " events are not in the "
                       "trace %s\n",
-                      lost.number, events_path);
-    if (!file->broken && cst_trace_convert(events_path, json_path) < 0)
-        (void)fprintf(stderr, "castell: warning: no %s: %s\n", json_path,
-                      castell_error_text());
+                      lost.number, file->path);
+}
+
+void cst_trace_finish(struct cst_trace *trace)
+{
+    if (!trace || trace->finished)
+        return;
+    trace->finished = true;
+    atomic_store_explicit(&trace->stopping, true, memory_order_release);
+    wake(trace);
+    (void)pthread_join(trace->thread, NULL);
+    drain(trace);
+    finish_file(trace);
 }
 
 void cst_trace_close(struct cst_trace *trace)
 {
     if (!trace)
         return;
-    atomic_store_explicit(&trace->stopping, true, memory_order_release);
-    wake(trace);
-    (void)pthread_join(trace->thread, NULL);
-    drain(trace);
+    cst_trace_finish(trace);
     delist(trace);
-    finish_file(trace);
     destroy(trace);
 }

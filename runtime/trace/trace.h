@@ -6,8 +6,7 @@
  *
  * Each thread that has something to tell writes records of a fixed size into a
  * ring of its own; one thread of this room drains the rings into one file of
- * the directory. When the trace is closed the file is turned into trace.json,
- * which Perfetto (ui.perfetto.dev) and chrome://tracing show.
+ * the directory, which `castell report` reads.
  *
  * Threads: any thread may write events and name kinds; one thread opens and
  * closes, while no other uses the trace. A ring has one writer, its thread.
@@ -16,27 +15,12 @@
 #define CST_TRACE_TRACE_H
 
 #include "castell.h"
+#include "trace/format.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct cst_trace;
-
-enum { CST_TRACE_KIND_MAX = UINT16_MAX };
-
-enum cst_trace_event {
-    CST_TRACE_SUBMITTED = 1,
-    CST_TRACE_READY,
-    CST_TRACE_STARTED, /* by this thread; value: the attempt, from 1 */
-    CST_TRACE_ENDED,   /* its body, in this thread; value: the result */
-    CST_TRACE_FAILED,  /* for good */
-    CST_TRACE_RETRIED, /* it will be; value: the attempt that failed */
-    CST_TRACE_CANCELLED,
-    CST_TRACE_WAIT_BEGIN, /* this thread waits for tasks; task: that which
-                             waits, 0 for the program */
-    CST_TRACE_WAIT_END,
-    CST_TRACE_IDLE_BEGIN, /* this executor has nothing to do; task: 0 */
-    CST_TRACE_IDLE_END,
-};
 
 /*
  * Open a trace in that directory, which is made if need be, and start its
@@ -49,10 +33,28 @@ cst_trace_open(const char *directory, uint32_t executors_count,
                struct cst_trace **ret_trace);
 
 /*
- * Write what is left, and trace.json. Says on standard error when events were
- * lost. NULL is allowed.
+ * Write what is left, and end the file. Says on standard error when events were
+ * lost. Threads that go on write to nothing. NULL is allowed.
  */
+void cst_trace_finish(struct cst_trace *trace);
+
+/* The same, and free it. NULL is allowed. */
 void cst_trace_close(struct cst_trace *trace);
+
+/* What this process is; what is of one run has the same name. */
+void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
+                    const char *run);
+
+/* What the engine has counted. */
+void cst_trace_counters(struct cst_trace *trace,
+                        const struct castell_counters *counters);
+
+/* How our clock stands to the master's. */
+void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync);
+
+/* Say something of a task or node, or of the moment. The text is copied. */
+void cst_trace_text(struct cst_trace *trace, enum cst_trace_event event,
+                    uint64_t subject, const char *text);
 
 /* The calling thread is that executor from now on; others have no number. */
 void cst_trace_thread(struct cst_trace *trace, uint32_t executor);
@@ -76,15 +78,19 @@ static inline void cst_trace_event(struct cst_trace *trace,
         cst_trace_write(trace, event, task, kind, value);
 }
 
-/* Events lost until now, of rings drained meanwhile. */
-uint64_t cst_trace_lost(struct cst_trace *trace);
-
 /*
- * Turn a file of events, whole or cut short, into JSON. Fails with
- * CASTELL_ERR_SYSTEM (one of the files), CASTELL_ERR_INVALID (no such file of
- * ours) or CASTELL_ERR_NO_MEMORY; then there is no file of JSON.
+ * Write an event and what goes with it, all or nothing; the first record gets
+ * the time. At most CST_TRACE_GROUP_MAX.
  */
-CASTELL_MUST_CHECK enum castell_status
-cst_trace_convert(const char *events_path, const char *json_path);
+enum { CST_TRACE_GROUP_MAX = 64 };
+void cst_trace_write_group(struct cst_trace *trace,
+                           struct cst_trace_record *records, size_t count);
+
+/* Write STARTED, and what the task holds. */
+void cst_trace_started(struct cst_trace *trace, uint64_t task, uint32_t kind,
+                       int32_t attempt, const struct castell_constraint *holds);
+
+/* Events lost until now. */
+uint64_t cst_trace_lost(struct cst_trace *trace);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * utf8.h - which bytes are characters: names are the user's, and any bytes.
  *
- * Private to trace.
+ * Layer: trace.
  */
 #ifndef CST_TRACE_UTF8_H
 #define CST_TRACE_UTF8_H

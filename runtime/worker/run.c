@@ -27,6 +27,28 @@ static void event(struct cst_self *self, enum cst_trace_event event,
                         value);
 }
 
+/* It starts; what it holds goes with it. */
+static void started(struct cst_self *self, const struct cst_task *task)
+{
+    const struct castell_constraint *holds;
+
+    if (!(task->flags & CST_TASK_CONSTRAINED) || !self->worker->trace) {
+        event(self, CST_TRACE_STARTED, task, (int)task->attempt);
+        return;
+    }
+    holds = &task->extra->constraint;
+    cst_trace_started(self->worker->trace, task->id, task->kind->id,
+                      (int32_t)task->attempt, holds);
+}
+
+/* Why it failed, this time or for good. */
+static void say_in_trace(struct cst_self *self, const struct cst_task *task,
+                         enum cst_trace_event event, const char *how)
+{
+    if (self->worker->trace && !(task->flags & CST_TASK_INTERNAL))
+        cst_trace_text(self->worker->trace, event, task->id, how);
+}
+
 static const char *where_of(const struct cst_task *task)
 {
     return task->where ? task->where : task->kind->where;
@@ -54,6 +76,7 @@ static void report(struct cst_self *self, struct cst_task *task,
 
     if (task->flags & CST_TASK_GUEST) { /* others judge it */
         CST_ASSERT(task->extra);
+        say_in_trace(self, task, CST_TRACE_ENDED, how);
         task->extra->how = cst_strdup(how);
         task->flags |= CST_TASK_FAILED;
         return;
@@ -66,7 +89,7 @@ static void report(struct cst_self *self, struct cst_task *task,
     if (task->kind->on_failure == CASTELL_FAIL)
         cst_engine_fail(self->worker->engine, CASTELL_ERR_TASK_FAILED, text);
     task->flags |= CST_TASK_FAILED;
-    event(self, CST_TRACE_FAILED, task, (int)task->attempt);
+    say_in_trace(self, task, CST_TRACE_FAILED, how);
 }
 
 /* ---- One attempt -------------------------------------------------------- */
@@ -126,7 +149,7 @@ static bool run_here(struct attempt *attempt)
     return result == 0;
 }
 
-/* In the child, in which this thread has no connection to the run. */
+/* For the child, in which this thread has no connection to the run. */
 struct inside {
     struct cst_task *task;
     castell_body *body;
@@ -280,7 +303,7 @@ static bool attempt_once(struct attempt *attempt)
     bool reduces = (task->flags & CST_TASK_REDUCES) != 0;
     bool good;
 
-    event(attempt->self, CST_TRACE_STARTED, task, (int)task->attempt);
+    started(attempt->self, task);
     good = !reduces || begin_leaves(attempt);
     if (good)
         good = is_isolated(task) ? run_in_child(attempt) : run_here(attempt);
@@ -314,6 +337,7 @@ static bool attempt_all(struct attempt *attempt)
         if (task->attempt++ > 0) {
             event(attempt->self, CST_TRACE_RETRIED, task,
                   (int)task->attempt - 1);
+            say_in_trace(attempt->self, task, CST_TRACE_RETRIED, attempt->how);
             cst_engine_count_retry(attempt->self->worker->engine);
             if (save)
                 cst_save_restore(save);
@@ -372,7 +396,7 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
         buffers[i] = accesses[i].base;
     if (!(task->flags & CST_TASK_GUEST))
         task->attempt = 1;
-    event(self, CST_TRACE_STARTED, task, 1);
+    started(self, task);
     result = task->kind->choices[0].body(buffers, cst_task_argument(task));
     event(self, CST_TRACE_ENDED, task, result);
     if (task->extra)
@@ -432,7 +456,6 @@ void cst_worker_run(struct cst_self *self, struct cst_task *task)
 
     if (is_off(self, task)) {
         task->flags |= CST_TASK_CANCELLED;
-        event(self, CST_TRACE_CANCELLED, task, 0);
         end(self, task);
         return;
     }

@@ -5,6 +5,8 @@
  */
 #include "base/memory.h"
 #include "harness/tap.h"
+#include "history/history.h"
+#include "report/report.h"
 #include "trace/trace.h"
 #include "trace/world.h"
 
@@ -17,6 +19,7 @@
 enum { ALLOCATIONS_MAX = 100, MUTATIONS = 3000, NAME_SIZE = 128 };
 
 static char directory[WORLD_PATH_SIZE];
+static FILE *nowhere;
 
 static void test_no_directory(void)
 {
@@ -48,7 +51,7 @@ static void test_nested_directory(void)
     must(cst_trace_open(deeper, 1, &trace) == CASTELL_OK,
          "directories are made as needed");
     cst_trace_close(trace);
-    ok(world_find(deeper, "trace.json") != NULL, "and trace.json is there");
+    ok(world_find(deeper, "events-") != NULL, "and its file is there");
     world_close(deeper);
     (void)rmdir(below);
 }
@@ -102,19 +105,6 @@ static int write_to_full_disk(void)
     return EXIT_SUCCESS;
 }
 
-/* There is room for the events, but not for trace.json. */
-static int close_on_full_disk(void)
-{
-    struct cst_trace *trace = NULL;
-
-    if (!world_limit_files(200000) ||
-        cst_trace_open(directory, 1, &trace) != CASTELL_OK)
-        return EXIT_FAILURE;
-    write_tasks(trace, 4000);
-    cst_trace_close(trace);
-    return EXIT_SUCCESS;
-}
-
 static void test_full_disk(void)
 {
     char *said = world_said_by(directory, open_on_full_disk);
@@ -131,23 +121,20 @@ static void test_full_disk(void)
            strstr(said, "events are not in the trace"),
        "it is said once, and how much is missing");
     printf("# %s", said);
-    ok(!world_find(directory, "trace.json"), "there is no trace.json");
-    free(said);
-    world_close(directory);
-    world_open(directory);
-
-    said = world_said_by(directory, close_on_full_disk);
-    must(said != NULL, "no room for trace.json");
-    ok(world_lines(said) == 1 && strstr(said, "trace.json"), "is said: %s",
-       said);
-    ok(!world_find(directory, "trace.json"), "and no half of it is left");
-    ok(world_find(directory, "events-"), "but the events are");
+    ok(world_find(directory, "events-"), "and what was written stays");
     free(said);
 }
 
 /* A small trace with all kinds of chunks and events in it. */
 static char *small_trace(size_t *ret_size)
 {
+    static const struct cst_trace_node node = {0, 2, 1 << 20, 1 << 20};
+    static const struct cst_trace_sync sync = {100, 200, 30};
+    struct cst_trace_record group[] = {
+        {.task = 8, .event = CST_TRACE_SUBMITTED, .kind = 100, .value = 3},
+        {.ticks = 7, .event = CST_TRACE_PARENT},
+        {4096, 64, CST_TRACE_ACCESS, CASTELL_INOUT, 3},
+        {.ticks = 128, .event = CST_TRACE_PITCH}};
     struct cst_trace *trace = NULL;
     const char *path;
 
@@ -155,7 +142,14 @@ static char *small_trace(size_t *ret_size)
     cst_trace_thread(trace, 0);
     cst_trace_kind(trace, 0, "a kind");
     cst_trace_kind(trace, 100, "another");
-    for (int event = CST_TRACE_SUBMITTED; event <= CST_TRACE_IDLE_END; event++)
+    cst_trace_node(trace, &node, "a run");
+    cst_trace_sync(trace, &sync);
+    cst_trace_text(trace, CST_TRACE_MARK, 7, "a mark");
+    cst_trace_text(trace, CST_TRACE_NODE_GONE, 3, "why");
+    cst_trace_write_group(trace, group, 4);
+    for (int event = CST_TRACE_SUBMITTED; event < CST_TRACE_EVENTS_END; event++)
+        cst_trace_event(trace, (enum cst_trace_event)event, 7, 100, 1);
+    for (int event = CST_TRACE_PARENT; event <= CST_TRACE_SIZE; event++)
         cst_trace_event(trace, (enum cst_trace_event)event, 7, 100, 1);
     write_tasks(trace, 5);
     cst_trace_close(trace);
@@ -164,20 +158,23 @@ static char *small_trace(size_t *ret_size)
     return world_read(path, ret_size);
 }
 
-/* Does that file turn into JSON, or else leave none? */
+/* Is what is in the directory a history, or none? */
 static bool is_total(const void *bytes, size_t size)
 {
-    const char *events = world_path(directory, "graph.events");
-    const char *json = world_path(directory, "graph.json");
+    const char *events = world_path(directory, "events-x.bin");
+    struct cst_history *history = NULL;
     enum castell_status status;
 
-    /* New files: some file systems wait for the disk when one is replaced. */
+    /* A new file: some file systems wait for the disk when one is replaced. */
     (void)unlink(events);
-    (void)unlink(json);
     world_write(events, bytes, size);
-    status = cst_trace_convert(events, json);
-    return (status == CASTELL_OK) == (access(json, F_OK) == 0) &&
-           (status == CASTELL_OK || status == CASTELL_ERR_INVALID);
+    status = cst_history_open(directory, &history);
+    if (status < 0)
+        return status == CASTELL_ERR_INVALID;
+    cst_report_json(history, nowhere);
+    status = cst_report_chrome(history, nowhere);
+    cst_history_close(history);
+    return status == CASTELL_OK;
 }
 
 static void test_damaged(void)
@@ -185,10 +182,14 @@ static void test_damaged(void)
     size_t size;
     char *bytes = small_trace(&size);
     char *changed = malloc(size);
+    struct cst_history *none = NULL;
     uint32_t seed = 12345;
     size_t bad = 0;
 
     must(changed != NULL, "memory");
+    must((nowhere = fopen("/dev/null", "we")) != NULL, "/dev/null");
+    world_close(directory);
+    world_open(directory);
     for (size_t i = 0; i < size; i += i < 200 ? 1 : 7)
         bad += !is_total(bytes, i);
     ok(bad == 0, "a file cut short anywhere is a trace or none");
@@ -201,9 +202,9 @@ static void test_damaged(void)
         bad += !is_total(changed, size);
     }
     ok(bad == 0, "so is one with bits changed, %d times", MUTATIONS);
-    ok(cst_trace_convert("/nonexistent", "/nonexistent.json") ==
-           CASTELL_ERR_SYSTEM,
-       "and no file is an error: %s", castell_error_text());
+    ok(cst_history_open("/nonexistent", &none) == CASTELL_ERR_SYSTEM && !none,
+       "and no directory is an error: %s", castell_error_text());
+    (void)fclose(nowhere);
     free(changed);
     free(bytes);
 }
@@ -236,17 +237,21 @@ static void test_no_memory(void)
     world_open(directory);
 
     bytes = small_trace(&size);
-    world_write(world_path(directory, "graph.events"), bytes, size);
+    world_close(directory);
+    world_open(directory);
+    world_write(world_path(directory, "events-x.bin"), bytes, size);
     free(bytes);
     failed = true;
     for (n = 1; n < ALLOCATIONS_MAX && failed; n++) {
+        struct cst_history *history = NULL;
         enum castell_status status;
 
         cst_alloc_fail_after((uint64_t)n);
-        status = cst_trace_convert(world_path(directory, "graph.events"),
-                                   world_path(directory, "graph.json"));
+        status = cst_history_open(directory, &history);
         failed = !cst_alloc_fail_pending();
         cst_alloc_fail_after(0);
+        if (status == CASTELL_OK)
+            cst_history_close(history);
         if (failed && status != CASTELL_ERR_NO_MEMORY)
             break;
     }

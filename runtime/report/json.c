@@ -1,10 +1,10 @@
-#include "trace/json.h"
+#include "report/json.h"
 
 #include "trace/utf8.h"
 
 #include <inttypes.h>
 
-void cst_trace_json_string(FILE *file, const char *bytes, size_t size)
+void cst_report_json_string(FILE *file, const char *bytes, size_t size)
 {
     const unsigned char *at = (const unsigned char *)bytes;
 
@@ -28,7 +28,7 @@ void cst_trace_json_string(FILE *file, const char *bytes, size_t size)
     (void)fputc('"', file);
 }
 
-void cst_trace_json_us(FILE *file, uint64_t ns)
+void cst_report_json_us(FILE *file, uint64_t ns)
 {
     (void)fprintf(file, "%" PRIu64 ".%03" PRIu64, ns / 1000, ns % 1000);
 }

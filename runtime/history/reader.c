@@ -1,4 +1,4 @@
-#include "trace/reader.h"
+#include "history/reader.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum castell_status cst_trace_reader_open(const char *path,
-                                          struct cst_trace_reader *ret_reader)
+enum castell_status
+cst_history_reader_open(const char *path, struct cst_history_reader *ret_reader)
 {
-    struct cst_trace_reader reader = {.file = fopen(path, "re")};
+    struct cst_history_reader reader = {.file = fopen(path, "re")};
     struct cst_trace_header header;
 
     if (!reader.file)
@@ -32,13 +32,13 @@ enum castell_status cst_trace_reader_open(const char *path,
     return CASTELL_OK;
 }
 
-void cst_trace_reader_close(struct cst_trace_reader *reader)
+void cst_history_reader_close(struct cst_history_reader *reader)
 {
     (void)fclose(reader->file);
     cst_free(reader->body);
 }
 
-void cst_trace_reader_rewind(struct cst_trace_reader *reader)
+void cst_history_reader_rewind(struct cst_history_reader *reader)
 {
     clearerr(reader->file);
     (void)fseek(reader->file, sizeof(struct cst_trace_header), SEEK_SET);
@@ -53,19 +53,31 @@ static bool makes_sense(const struct cst_trace_chunk *chunk)
         return chunk->size == sizeof(struct cst_trace_moment);
     case CST_TRACE_CHUNK_EVENTS:
         return chunk->size % sizeof(struct cst_trace_record) == 0 &&
-               chunk->size <= CST_TRACE_CHUNK_SIZE_MAX;
+               chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
     case CST_TRACE_CHUNK_TRACK:
     case CST_TRACE_CHUNK_LOST:
         return chunk->size == 0;
     case CST_TRACE_CHUNK_HOST:
     case CST_TRACE_CHUNK_KIND:
-        return chunk->size <= CST_TRACE_CHUNK_SIZE_MAX;
+        return chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
+    case CST_TRACE_CHUNK_NODE:
+        return chunk->size >= sizeof(struct cst_trace_node) &&
+               chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
+    case CST_TRACE_CHUNK_TEXT:
+        return chunk->size >= sizeof(struct cst_trace_text) &&
+               chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
+    case CST_TRACE_CHUNK_SYNC:
+        return chunk->size == sizeof(struct cst_trace_sync);
+    case CST_TRACE_CHUNK_MEMORY:
+        return chunk->size == sizeof(struct cst_trace_memory);
+    case CST_TRACE_CHUNK_COUNTERS:
+        return chunk->size == sizeof(struct cst_trace_counters);
     }
     return false;
 }
 
-enum castell_status cst_trace_reader_next(struct cst_trace_reader *reader,
-                                          bool *ret_more)
+enum castell_status cst_history_reader_next(struct cst_history_reader *reader,
+                                            bool *ret_more)
 {
     struct cst_trace_chunk *chunk = &reader->chunk;
 

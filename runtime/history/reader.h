@@ -1,10 +1,10 @@
 /*
  * reader.h - a file of events, being read.
  *
- * Private to trace. Total: any bytes are a file, a file cut short, or an error.
+ * Private to history. Total: any bytes are a file, a file cut short, or an error.
  */
-#ifndef CST_TRACE_READER_H
-#define CST_TRACE_READER_H
+#ifndef CST_HISTORY_READER_H
+#define CST_HISTORY_READER_H
 
 #include "castell.h"
 #include "trace/format.h"
@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { CST_TRACE_CHUNK_SIZE_MAX = 1 << 24 };
+enum { CST_HISTORY_CHUNK_SIZE_MAX = 1 << 24 };
 
-struct cst_trace_reader {
+struct cst_history_reader {
     FILE *file;
     uint64_t process;
     struct cst_trace_chunk chunk; /* the latest */
@@ -27,8 +27,9 @@ struct cst_trace_reader {
  * Fails with CASTELL_ERR_SYSTEM or CASTELL_ERR_INVALID; the text names path.
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_trace_reader_open(const char *path, struct cst_trace_reader *ret_reader);
-void cst_trace_reader_close(struct cst_trace_reader *reader);
+cst_history_reader_open(const char *path,
+                        struct cst_history_reader *ret_reader);
+void cst_history_reader_close(struct cst_history_reader *reader);
 
 /*
  * Read the next chunk with its body. *ret_more is false at the end, also where
@@ -36,9 +37,9 @@ void cst_trace_reader_close(struct cst_trace_reader *reader);
  * CASTELL_ERR_NO_MEMORY.
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_trace_reader_next(struct cst_trace_reader *reader, bool *ret_more);
+cst_history_reader_next(struct cst_history_reader *reader, bool *ret_more);
 
 /* Start again with the first chunk. */
-void cst_trace_reader_rewind(struct cst_trace_reader *reader);
+void cst_history_reader_rewind(struct cst_history_reader *reader);
 
 #endif

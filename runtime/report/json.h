@@ -1,10 +1,10 @@
 /*
  * json.h - write JSON whatever the names are.
  *
- * Private to trace.
+ * Private to report.
  */
-#ifndef CST_TRACE_JSON_H
-#define CST_TRACE_JSON_H
+#ifndef CST_REPORT_JSON_H
+#define CST_REPORT_JSON_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,9 +14,9 @@
  * Write bytes as a JSON string, with its quotes. What is not UTF-8 becomes
  * U+FFFD, one for each byte.
  */
-void cst_trace_json_string(FILE *file, const char *bytes, size_t size);
+void cst_report_json_string(FILE *file, const char *bytes, size_t size);
 
 /* Write nanoseconds as microseconds, "12.345", exactly. */
-void cst_trace_json_us(FILE *file, uint64_t ns);
+void cst_report_json_us(FILE *file, uint64_t ns);
 
 #endif
