@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -106,6 +105,7 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
 /* ---- Steps -------------------------------------------------------------------- */
 
 static __thread bool is_net_thread;
+static __thread bool has_stepped; /* since it was set to false */
 
 static void step(void *context)
 {
@@ -113,11 +113,15 @@ static void step(void *context)
     uint64_t now = cst_clock_ns();
     uint32_t events = 0;
 
+    has_stepped = true;
     if (is_net_thread ||
         now - atomic_load_explicit(&cluster->polled_ns, memory_order_relaxed) >
             POLL_NS) {
         events = cst_net_poll(cluster->net);
         atomic_store_explicit(&cluster->polled_ns, now, memory_order_relaxed);
+        if (!is_net_thread)
+            atomic_store_explicit(&cluster->others_ns, now,
+                                  memory_order_relaxed);
     }
     cst_node_settle(cluster);
     cst_story_step(cluster, now);
@@ -129,16 +133,29 @@ static void step(void *context)
                      events == 0 && cst_net_doze(cluster->net));
 }
 
-static void rest(uint64_t ns)
+/* Until an executor sleeps, or for a while. */
+static void rest(struct cst_cluster *cluster)
 {
-    struct timespec time = {0, (long)ns};
+    atomic_store(&cluster->resting, 1);
+    if (!atomic_load(&cluster->called))
+        cst_futex_wait_for(&cluster->resting, 1, REST_NS);
+    atomic_store(&cluster->resting, 0);
+}
 
-    (void)nanosleep(&time, NULL);
+static void call_watch(void *context)
+{
+    struct cst_cluster *cluster = context;
+
+    atomic_store(&cluster->called, true);
+    if (atomic_exchange(&cluster->resting, 0) != 0)
+        cst_futex_wake(&cluster->resting);
 }
 
 /*
  * Polls when nobody else does: executors that have nothing to do poll, and
- * those that end tasks. While they do this thread only looks now and then.
+ * those that end tasks. While they do this thread only looks now and then; when
+ * one of them goes to sleep it waits in the net, so that what comes is heard at
+ * once.
  */
 static void *watch(void *argument)
 {
@@ -151,13 +168,17 @@ static void *watch(void *argument)
     while (!atomic_load(&cluster->stop)) {
         uint64_t now = cst_clock_ns();
 
-        if (now - atomic_load(&cluster->polled_ns) < REST_NS) {
-            rest(REST_NS);
+        if (!atomic_exchange(&cluster->called, false) &&
+            now - atomic_load(&cluster->others_ns) < REST_NS) {
+            rest(cluster);
             continue;
         }
         atomic_store(&cluster->dozes, false);
+        has_stepped = false;
         cst_engine_poke(cluster->engine, port);
-        if (atomic_load(&cluster->dozes))
+        if (!has_stepped)
+            rest(cluster); /* another has the baton, and may need our core */
+        else if (atomic_load(&cluster->dozes))
             cst_net_sleep(cluster->net, SLEEP_NS);
     }
     atomic_store(&port->used, false);
@@ -293,6 +314,7 @@ enum castell_status cst_cluster_start(const struct cst_cluster_options *options,
     cluster->many.context = cluster;
     cluster->many.guest_done = cst_node_guest_done;
     cluster->many.step = step;
+    cluster->many.asleep = call_watch;
     *ret_cluster = cluster;
     status = begin(cluster, limits);
     if (status != CASTELL_OK) {

@@ -118,8 +118,11 @@ struct cst_cluster {
     pthread_t thread;
     bool has_thread;
     _Atomic(bool) stop;
+    _Atomic(bool) called; /* it is to poll: others do no more */
+    _Atomic(uint32_t) resting;
     _Atomic(bool) dozes;         /* the net was told that somebody sleeps */
     _Atomic(uint64_t) polled_ns; /* when the net was polled last */
+    _Atomic(uint64_t) others_ns; /* ... by another than the thread */
     _Atomic(uint64_t) over;      /* worker: 1 when its stay is */
     bool left_well;
     char why[CST_NET_WHY_MAX];

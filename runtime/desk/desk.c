@@ -8,6 +8,7 @@
 #include <linux/membarrier.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { AWAKE = 0, ASLEEP = 1 };
@@ -22,6 +23,15 @@ void cst_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
 {
     /* EAGAIN (it changed) and EINTR are as good as being woken. */
     (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void cst_futex_wait_for(_Atomic(uint32_t) *word, uint32_t value, uint64_t ns)
+{
+    struct timespec timeout = {(time_t)(ns / 1000000000),
+                               (long)(ns % 1000000000)};
+
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &timeout, NULL,
+                  0);
 }
 
 void cst_futex_wake(_Atomic(uint32_t) *word)

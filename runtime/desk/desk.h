@@ -214,6 +214,7 @@ bool cst_desk_overslept(struct cst_desk *desk);
 
 /* Sleep on a futex while it holds `value`, or wake everybody who does. */
 void cst_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
+void cst_futex_wait_for(_Atomic(uint32_t) *word, uint32_t value, uint64_t ns);
 void cst_futex_wake(_Atomic(uint32_t) *word);
 
 /* Tell the processor that this is a spinning loop. */

@@ -328,6 +328,9 @@ void cst_engine_count_idle(struct cst_engine *engine, int change)
 void cst_engine_count_asleep(struct cst_engine *engine, int change)
 {
     atomic_fetch_add(&engine->asleep, change);
+    if (change > 0 && __builtin_expect(engine->many != NULL, 0) &&
+        engine->many->asleep)
+        engine->many->asleep(engine->many->context);
 }
 
 struct cst_task *cst_engine_steal(struct cst_engine *engine,

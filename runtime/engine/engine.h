@@ -121,6 +121,9 @@ struct cst_engine_many {
     void (*guest_done)(void *context, struct cst_task *task);
     /* News was read: hear what others say, decide, tell them. */
     void (*step)(void *context);
+    /* Without the baton: a thread that looked for work, and so what others say,
+       is about to sleep. */
+    void (*asleep)(void *context);
 };
 
 struct cst_engine_options {
