@@ -151,8 +151,9 @@ static void lay(struct cst_engine *engine, struct cst_port *port,
     cst_desk_put(&port->desk, task);
     if (engine->fences)
         atomic_thread_fence(memory_order_seq_cst);
+    /* Not yet: on our core, it would look for work while we have the baton. */
     if (cst_desk_is_asleep(&port->desk))
-        cst_desk_ring(&port->desk);
+        engine->rings = true;
 }
 
 static bool serves(struct cst_port *port)
@@ -269,4 +270,14 @@ void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured)
         dispatch_ordered(engine, favoured);
     else
         dispatch_plain(engine, favoured);
+}
+
+void cst_engine_ring(struct cst_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->limits->cores; i++) {
+        struct cst_desk *desk = &engine->ports[i]->desk;
+
+        if (cst_desk_is_asleep(desk) && cst_desk_work_count(desk) > 0)
+            cst_desk_ring(desk);
+    }
 }

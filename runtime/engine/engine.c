@@ -269,6 +269,8 @@ static void wake_one(struct cst_engine *engine)
 
 void cst_engine_poke(struct cst_engine *engine, struct cst_port *port)
 {
+    bool rings;
+
     port->desk.since_poke = 0;
     /* What was told must be seen by the holder, or its end by us. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -276,7 +278,11 @@ void cst_engine_poke(struct cst_engine *engine, struct cst_port *port)
         if (!baton_try(engine))
             return;
         read_all(engine, port);
+        rings = engine->rings;
+        engine->rings = false;
         atomic_store_explicit(&engine->baton, 0, memory_order_release);
+        if (rings)
+            cst_engine_ring(engine);
         /* Who told news while the baton was held and did not get it relies on
            this look. */
         atomic_thread_fence(memory_order_seq_cst);

@@ -60,6 +60,7 @@ struct cst_engine {
     /* Owner: the baton's holder. */
     _Alignas(CST_LINE) struct cst_data *data;
     struct cst_picture *picture; /* NULL: none */
+    bool rings; /* somebody who sleeps was given work: ring afterwards */
     struct cst_ready ready;
     struct cst_task_list woken;       /* wait for nothing any more */
     struct cst_task_list constrained; /* wait for resources, in order */
@@ -130,6 +131,8 @@ void cst_engine_add_ready(struct cst_engine *engine, struct cst_task *task);
 /* Take back what lies on the desks: something may be more urgent. */
 void cst_engine_recall(struct cst_engine *engine);
 void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured);
+/* Without the baton: wake those who sleep and were given work. */
+void cst_engine_ring(struct cst_engine *engine);
 
 /* admit.c: a task needs more than one core. */
 void cst_engine_constrain(struct cst_engine *engine, struct cst_task *task);

@@ -6,6 +6,7 @@
 #include "device/threads.h"
 #include "worker/worker_internal.h"
 
+#include <sched.h>
 #include <string.h>
 
 enum { HELP_TASKS = 64 }; /* run by a submitter at a time */
@@ -68,6 +69,8 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
             atomic_load_explicit(&desk->claim, memory_order_acquire))
             break;
         if (++round < CST_ROUNDS_MAX) {
+            if (round % CST_YIELD_EVERY == 0)
+                (void)sched_yield();
             cst_pause();
             continue;
         }

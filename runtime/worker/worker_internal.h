@@ -30,7 +30,8 @@ struct cst_escape {
 };
 
 enum {
-    CST_LOOK_EVERY = 32, /* rounds of waiting before others' desks are read */
+    CST_LOOK_EVERY = 32,   /* rounds of waiting before others' desks are read */
+    CST_YIELD_EVERY = 512, /* for who is to run on this core: with the baton */
     CST_ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
 };
 
