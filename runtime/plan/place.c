@@ -20,7 +20,9 @@ enum {
     HOLDERS = 4,         /* ... of each input */
     INPUTS = 64,         /* that are looked at */
     OVERHEAD_NS = 3000,  /* of any task */
-    BLOCKED_MAX = 64,    /* tasks that are passed by, as nobody has room */
+    MOVE_NS = 70000,  /* beside the latency: what moving anything costs all */
+    MORE_NS = 20000,  /* ... and each thing that is moved */
+    BLOCKED_MAX = 64, /* tasks that are passed by, as nobody has room */
     LONG_ENOUGH_NS = 1000000 /* of work, to be worth taking back */
 };
 
@@ -65,13 +67,18 @@ static bool runs_tasks(const struct cst_plan *plan,
     return node->number != 0 || plan->options.home_runs;
 }
 
-static bool has_room(const struct cst_plan_node *node)
+static bool has_room_for(const struct cst_plan_node *node, uint64_t times)
 {
-    uint64_t cores = node->limits->cores;
+    uint64_t cores = times * node->limits->cores;
 
     return node->cores_asked < FEW * cores ||
            (node->cores_asked < MANY * cores &&
             node->work_ns < AHEAD_NS * cores);
+}
+
+static bool has_room(const struct cst_plan_node *node)
+{
+    return has_room_for(node, 1);
 }
 
 /* The best body for that node; UINT32_MAX: none. */
@@ -133,6 +140,7 @@ static bool is_expected(const struct cst_version *version,
     return copy && copy->state != CST_COPY_STRAY;
 }
 
+/* 0: it has all that is read. */
 static double move_ns(const struct cst_plan *plan,
                       const struct cst_plan_record *record,
                       const struct cst_plan_node *node)
@@ -142,13 +150,18 @@ static double move_ns(const struct cst_plan *plan,
     double latency =
         plan->latency.count ? plan->latency.median : default_latency_ns;
     uint64_t bytes = 0;
+    uint32_t moves = 0;
 
-    for (uint32_t i = 0; i < record->uses_count && i < INPUTS; i++)
-        if (!is_expected(record->uses[i].version, node))
-            bytes += cst_region_bytes(&record->uses[i].version->region);
-    if (bytes == 0)
+    for (uint32_t i = 0; i < record->uses_count && i < INPUTS; i++) {
+        if (is_expected(record->uses[i].version, node))
+            continue;
+        bytes += cst_region_bytes(&record->uses[i].version->region);
+        moves++;
+    }
+    if (moves == 0)
         return 0;
-    return latency + ns_per_byte * (double)(bytes + node->incoming_bytes);
+    return latency + MOVE_NS + MORE_NS * (double)moves +
+           ns_per_byte * (double)(bytes + node->incoming_bytes);
 }
 
 /* Take the node if it is better than what there is. */
@@ -161,12 +174,17 @@ static void consider(const struct cst_plan *plan, const struct asks *asks,
     uint32_t choice;
     double end_ns;
 
-    if (!runs_tasks(plan, node) || (if_room && !has_room(node)))
+    if (!runs_tasks(plan, node))
+        return;
+    end_ns = move_ns(plan, record, node);
+    /* Who has the data may get more than others: to move them because of some
+       other tasks there would cost more than to wait. */
+    if (if_room &&
+        !has_room_for(node, record->uses_count > 0 && !(end_ns > 0) ? 2 : 1))
         return;
     choice = choose(plan, asks, node, &estimate_ns);
     if (choice == UINT32_MAX)
         return;
-    end_ns = move_ns(plan, record, node);
     if (plan->options.policy != CST_PLAN_LOCALITY)
         end_ns +=
             (double)node->work_ns / node->limits->cores +
