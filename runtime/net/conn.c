@@ -283,6 +283,21 @@ bool cst_conn_room(struct cst_conn *conn, size_t more)
     return true;
 }
 
+int cst_conn_received(struct cst_mesh *mesh, struct cst_conn *conn, ssize_t got)
+{
+    if (got > 0) {
+        conn->heard_ns = mesh->now_ns;
+        return 1;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got == 0)
+        cst_mesh_why(mesh, "its connection closed");
+    else
+        cst_mesh_why(mesh, "its connection broke: %s", cst_reason(errno));
+    return -1;
+}
+
 int cst_conn_read(struct cst_mesh *mesh, struct cst_conn *conn)
 {
     ssize_t got;
@@ -295,18 +310,9 @@ int cst_conn_read(struct cst_mesh *mesh, struct cst_conn *conn)
     }
     got = recv(conn->fd, conn->in + conn->in_end,
                conn->in_capacity - conn->in_end, 0);
-    if (got > 0) {
+    if (got > 0)
         conn->in_end += (size_t)got;
-        conn->heard_ns = mesh->now_ns;
-        return 1;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (got == 0)
-        cst_mesh_why(mesh, "its connection closed");
-    else
-        cst_mesh_why(mesh, "its connection broke: %s", cst_reason(errno));
-    return -1;
+    return cst_conn_received(mesh, conn, got);
 }
 
 int cst_conn_segment(struct cst_mesh *mesh, struct cst_conn *conn, uint32_t max,
@@ -324,6 +330,31 @@ int cst_conn_segment(struct cst_mesh *mesh, struct cst_conn *conn, uint32_t max,
     *ret_body = conn->in + conn->in_begin + CST_SEGMENT_PREFIX;
     conn->in_begin += CST_SEGMENT_PREFIX + *ret_size;
     return 1;
+}
+
+bool cst_conn_read_control(struct cst_mesh *mesh, struct cst_conn *conn,
+                           cst_conn_take_fn *take)
+{
+    const uint8_t *body;
+    uint32_t size;
+    uint8_t type;
+    int found = 0;
+    int got;
+
+    do {
+        got = cst_conn_read(mesh, conn);
+        while (conn->what == CST_CONN_CONTROL &&
+               (found = cst_conn_segment(mesh, conn, CST_CONTROL_MAX, &type,
+                                         &body, &size)) > 0)
+            if (!take(mesh, conn, type, body, size)) {
+                cst_mesh_why(mesh, "%s sent garbage", conn->who);
+                found = -1;
+                break;
+            }
+        if (conn->what != CST_CONN_CONTROL)
+            return true;
+    } while (got > 0 && found >= 0);
+    return found >= 0 && got == 0;
 }
 
 void cst_conn_want_write(struct cst_mesh *mesh, struct cst_conn *conn,

@@ -51,6 +51,9 @@ bool cst_conn_room(struct cst_conn *conn, size_t more);
  * -1 when the connection is at its end; mesh->why says how.
  */
 int cst_conn_read(struct cst_mesh *mesh, struct cst_conn *conn);
+/* What that returns when recv() has returned `got`. */
+int cst_conn_received(struct cst_mesh *mesh, struct cst_conn *conn,
+                      ssize_t got);
 
 /*
  * The next whole segment of `in`, and takes it from there. Returns 1, 0 when
@@ -63,6 +66,15 @@ int cst_conn_segment(struct cst_mesh *mesh, struct cst_conn *conn, uint32_t max,
 /* Write what is in `out`. False when the connection has broken: mesh->why. */
 bool cst_conn_flush(struct cst_mesh *mesh, struct cst_conn *conn);
 
+/* One segment; false: it makes no sense. It may end the connection. */
+typedef bool cst_conn_take_fn(struct cst_mesh *mesh, struct cst_conn *conn,
+                              uint8_t type, const uint8_t *body, uint32_t size);
+/*
+ * Read a control connection and take what has come, until nothing is left or it
+ * is no control connection any more. Returns false at its end, with mesh->why.
+ */
+bool cst_conn_read_control(struct cst_mesh *mesh, struct cst_conn *conn,
+                           cst_conn_take_fn *take);
 /* Tell epoll whether we wait for room to write. */
 void cst_conn_want_write(struct cst_mesh *mesh, struct cst_conn *conn,
                          bool wants);

@@ -226,26 +226,7 @@ static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
 
 void cst_master_read(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    const uint8_t *body;
-    uint32_t size;
-    uint8_t type;
-    int found = 0;
-    int got;
-
-    do {
-        got = cst_conn_read(mesh, conn);
-        while (conn->what == CST_CONN_CONTROL &&
-               (found = cst_conn_segment(mesh, conn, CST_CONTROL_MAX, &type,
-                                         &body, &size)) > 0)
-            if (!take_segment(mesh, conn, type, body, size)) {
-                cst_mesh_why(mesh, "it sent garbage");
-                found = -1;
-                break;
-            }
-        if (conn->what != CST_CONN_CONTROL)
-            return;
-    } while (got > 0 && found >= 0);
-    if (found >= 0 && got == 0)
+    if (cst_conn_read_control(mesh, conn, take_segment))
         return;
     if (conn->peer)
         cst_master_end(mesh, conn->peer, CST_NET_DIED, mesh->why);

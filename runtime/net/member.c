@@ -122,9 +122,10 @@ static bool take_news(struct cst_mesh *mesh, uint8_t type, const uint8_t *body,
     }
 }
 
-static bool take_segment(struct cst_mesh *mesh, uint8_t type,
-                         const uint8_t *body, uint32_t size)
+static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
+                         uint8_t type, const uint8_t *body, uint32_t size)
 {
+    (void)conn;
     switch (type) {
     case CST_SEGMENT_BEAT:
         /* The first one says that all who are there have been named. */
@@ -145,25 +146,6 @@ static bool take_segment(struct cst_mesh *mesh, uint8_t type,
 
 void cst_member_read(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    const uint8_t *body;
-    uint32_t size;
-    uint8_t type;
-    int found = 0;
-    int got;
-
-    do {
-        got = cst_conn_read(mesh, conn);
-        while (conn->what == CST_CONN_CONTROL &&
-               (found = cst_conn_segment(mesh, conn, CST_CONTROL_MAX, &type,
-                                         &body, &size)) > 0)
-            if (!take_segment(mesh, type, body, size)) {
-                cst_mesh_why(mesh, "the master sent garbage");
-                found = -1;
-                break;
-            }
-        if (conn->what != CST_CONN_CONTROL)
-            return;
-    } while (got > 0 && found >= 0);
-    if (found < 0 || got < 0)
+    if (!cst_conn_read_control(mesh, conn, take_segment))
         cst_member_lost(mesh, mesh->why);
 }

@@ -248,15 +248,8 @@ static int read_payload(struct cst_mesh *mesh, struct cst_conn *conn,
     if (got > 0) {
         bulk->received += (size_t)got;
         conn->data_left -= (uint32_t)got;
-        return 1;
     }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (got == 0)
-        cst_mesh_why(mesh, "its connection closed");
-    else
-        cst_mesh_why(mesh, "its connection broke: %s", cst_reason(errno));
-    return -1;
+    return cst_conn_received(mesh, conn, got);
 }
 
 /* A segment that is whole. */
