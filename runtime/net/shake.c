@@ -64,8 +64,9 @@ static int take_hello(struct cst_mesh *mesh, struct cst_conn *conn,
         !cst_get_shake_hello(body, size, &conn->shake.hello)) {
         cst_mesh_why(mesh, "it does not speak our language");
         cst_mesh_tell(mesh, CST_TELL_GARBAGE,
-                      "somebody at %s connected and %s: closed", conn->who,
-                      mesh->why);
+                      "somebody at %s connected who does not speak our "
+                      "language: closed",
+                      conn->who);
         return -1;
     }
     if (conn->shake.hello.version != CST_NET_VERSION) {
