@@ -193,7 +193,7 @@ _Noreturn static void serve_and_end(struct cst_run *run)
     __atomic_store_n(&running, true, __ATOMIC_RELEASE);
     cst_worker_wait(cst_self(), &over);
     well = cst_cluster_left_well(run->cluster, &why);
-    if (!well)
+    if (!well && why)
         (void)fprintf(stderr, "castell: a worker ends: %s\n", why);
     cst_cluster_stop(run->cluster);
     if (well && cst_cluster_is_idle(run->cluster)) {

@@ -276,6 +276,16 @@ static enum castell_status watch_exit(const char *directory)
     return CASTELL_OK;
 }
 
+/* Has main() ended the process of the master itself, and said why? */
+static bool has_exited(const struct cst_cluster *cluster)
+{
+    char path[PATH_SIZE];
+    int length =
+        snprintf(path, sizeof(path), "%s/status", cluster->options.directory);
+
+    return length < PATH_SIZE && access(path, F_OK) == 0;
+}
+
 /* ---- Start and stop ------------------------------------------------------------ */
 
 static enum castell_status begin(struct cst_cluster *cluster,
@@ -289,6 +299,8 @@ static enum castell_status begin(struct cst_cluster *cluster,
         status = cst_master_init(cluster, limits);
     if (status == CASTELL_OK)
         status = open_net(cluster, limits);
+    if (status != CASTELL_OK && !cluster->is_master && has_exited(cluster))
+        _exit(EXIT_FAILURE); /* nobody wants it, and the master said why */
     if (status != CASTELL_OK)
         return status;
     if (cluster->is_master)
@@ -347,7 +359,7 @@ _Atomic(uint64_t) *cst_cluster_over(struct cst_cluster *cluster)
 bool cst_cluster_left_well(const struct cst_cluster *cluster,
                            const char **ret_why)
 {
-    *ret_why = cluster->why;
+    *ret_why = has_exited(cluster) ? NULL : cluster->why;
     return cluster->left_well;
 }
 

@@ -64,7 +64,8 @@ cst_cluster_watch(struct cst_cluster *cluster);
 /* Worker: the word that becomes 1 when its stay is over. */
 _Atomic(uint64_t) *cst_cluster_over(struct cst_cluster *cluster);
 
-/* ... and whether it is over as it should be; else why, in a sentence. */
+/* ... and whether it is over as it should be; else why, in a sentence, or NULL
+   when the master has said it. */
 bool cst_cluster_left_well(const struct cst_cluster *cluster,
                            const char **ret_why);
 
