@@ -89,7 +89,7 @@ struct cst_cluster {
     struct cst_map visits; /* by id */
     struct cst_map kinds;  /* struct cst_kind, by hash of the name */
     struct cst_kind fold_kind;
-    uint64_t *unsent; /* versions whose sending failed at once */
+    uint64_t *unsent; /* versions whose sending was over, or failed, at once */
     size_t unsent_count;
     size_t unsent_max;
     struct cst_incoming *incoming;

@@ -33,6 +33,8 @@ enum cst_message {
     CST_MESSAGE_NOT_COME, /* a version, 0 */
     /* From node to node; the version's bytes are the payload. */
     CST_MESSAGE_DATA,
+    /* The same; they follow the piece. */
+    CST_MESSAGE_SMALL,
     /* A piece of a message that is too long for one: u8 is it the last. */
     CST_MESSAGE_PART,
     /* To the master and back, with a trace: u64 our time, and the master's. */
@@ -43,6 +45,7 @@ enum {
     CST_MESSAGE_TEXT_MAX = 1024,
     CST_MESSAGE_NAME_MAX = 256,
     CST_MESSAGE_PART_MAX = 60 << 10,
+    CST_MESSAGE_SMALL_MAX = 4 << 10, /* bytes of a version */
 };
 
 /* The beginning of an assignment; the argument and the accesses follow. */
