@@ -23,11 +23,13 @@ struct cst_plan_slab;
 /* Things of one size. */
 struct cst_plan_pool {
     size_t size;
-    void *free; /* linked by their first words */
-    size_t free_count;
+    void *free;        /* those given back, linked by their first words */
+    size_t free_count; /* with those that were never taken */
     size_t owed; /* of those: to tasks that were added and not yet placed */
     size_t things;
-    struct cst_plan_slab *slabs;
+    struct cst_plan_slab *slabs; /* oldest first */
+    struct cst_plan_slab *last;
+    struct cst_plan_slab *fresh; /* the first of which some were never taken */
 };
 
 void cst_plan_pool_init(struct cst_plan_pool *pool, size_t size);

@@ -8,9 +8,11 @@
 
 enum { SLAB_FIRST = 32, SLAB_MAX = 4096, ALIGNMENT = 16 };
 
+/* What was never taken was never touched either: the system gives memory for it
+   when it is, and tasks that wait take much less than what they are owed. */
 struct cst_plan_slab {
     struct cst_plan_slab *next;
-    size_t unused; /* keeps what follows aligned */
+    size_t fresh; /* things at its end; keeps what follows aligned */
 };
 
 void cst_plan_pool_init(struct cst_plan_pool *pool, size_t size)
@@ -37,18 +39,20 @@ static enum castell_status add_slab(struct cst_plan_pool *pool)
                    : pool->things < SLAB_MAX ? pool->things
                                              : SLAB_MAX;
     struct cst_plan_slab *slab = cst_alloc(sizeof(*slab) + count * pool->size);
-    char *thing;
 
     if (!slab)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
                         "no memory to plan more than %zu things", pool->things);
-    slab->next = pool->slabs;
-    pool->slabs = slab;
-    thing = (char *)(slab + 1) + count * pool->size;
-    for (size_t i = 0; i < count; i++) {
-        thing -= pool->size;
-        cst_plan_pool_put(pool, thing);
-    }
+    slab->next = NULL;
+    slab->fresh = count;
+    if (pool->last)
+        pool->last->next = slab;
+    else
+        pool->slabs = slab;
+    pool->last = slab;
+    if (!pool->fresh)
+        pool->fresh = slab;
+    pool->free_count += count;
     pool->things += count;
     return CASTELL_OK;
 }
@@ -63,12 +67,28 @@ enum castell_status cst_plan_pool_reserve(struct cst_plan_pool *pool,
     return status;
 }
 
+/* Take one from the slab's end towards its beginning. */
+static void *take_fresh(struct cst_plan_pool *pool)
+{
+    struct cst_plan_slab *slab = pool->fresh;
+    char *thing;
+
+    CST_ASSERT(slab);
+    slab->fresh--;
+    thing = (char *)(slab + 1) + slab->fresh * pool->size;
+    if (slab->fresh == 0)
+        pool->fresh = slab->next;
+    return thing;
+}
+
 void *cst_plan_pool_take(struct cst_plan_pool *pool)
 {
     void *thing = pool->free;
 
-    CST_ASSERT(thing);
-    pool->free = *(void **)thing;
+    if (thing)
+        pool->free = *(void **)thing;
+    else
+        thing = take_fresh(pool);
     pool->free_count--;
     memset(thing, 0, pool->size);
     return thing;
