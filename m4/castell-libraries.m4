@@ -12,7 +12,27 @@ AC_DEFUN([CASTELL_SODIUM], [
     [AC_MSG_ERROR([libsodium is needed: apt-get install libsodium-dev])])
 ])
 
-# CASTELL_LIBCLANG: castellcc reads C with it; needed.
+# CASTELL_CASTELLCC: the compiler driver reads C with libclang; needed where it
+# runs. When the product is built for another architecture the applications are
+# compiled by one that was built for this machine.
+AC_DEFUN([CASTELL_CASTELLCC], [
+  AC_ARG_WITH([castellcc],
+    [AS_HELP_STRING([--with-castellcc=PROGRAM], [compile the applications by this castellcc and build none, as for another architecture])],
+    [], [with_castellcc=])
+  AS_CASE([$with_castellcc],
+    [yes | no], [AC_MSG_ERROR([--with-castellcc needs the path of a castellcc])],
+    [''], [],
+    [AS_IF([test -x "$with_castellcc"], [],
+      [AC_MSG_ERROR([--with-castellcc=$with_castellcc: there is no such program])])])
+  AS_IF([test "x$with_castellcc" = x && test "x$cross_compiling" = xyes],
+    [AC_MSG_ERROR([building for $host, the applications need a castellcc of this machine: give --with-castellcc=PROGRAM])])
+  castell_libclang=no
+  AS_IF([test "x$with_castellcc" = x], [CASTELL_LIBCLANG])
+  AC_SUBST([CASTELLCC], [$with_castellcc])
+  AM_CONDITIONAL([BUILD_CASTELLCC], [test "x$with_castellcc" = x])
+])
+
+# CASTELL_LIBCLANG: castellcc reads C with it; needed for it.
 AC_DEFUN([CASTELL_LIBCLANG], [
   AC_ARG_VAR([LLVM_CONFIG], [llvm-config of the libclang to use])
   AC_PATH_PROGS([LLVM_CONFIG], [llvm-config-14 llvm-config llvm-config-15 llvm-config-16], [no])
