@@ -52,16 +52,6 @@ ends_right() {
     ok "$1" same "$status $(cat "$work/$2.out")" "0 right" || sed 's/^/# /' "$work/$2.err"
 }
 
-# joined COUNT: so many processes of the one run that goes on are in it: they
-# have a thread that listens to the others.
-joined() {
-    local pid count=0
-    for pid in $(processes_of_runs); do
-        ! cat "/proc/$pid"/task/*/comm 2>/dev/null | grep -qx castell-net || count=$((count + 1))
-    done
-    [ "$count" = "$1" ]
-}
-
 # ---- Who is not of the run ------------------------------------------------------
 
 test_strangers() {

@@ -190,8 +190,8 @@ static int run_arches(char **names)
 
         for (int i = 0; i < ARCH_TASKS; i++)
             there += strcmp(places[i], *name) == 0;
-        (void)printf("no constraint: %s on %s\n", there > 0 ? "some" : "none",
-                     *name);
+        (void)printf("no constraint, %s: %d of %d there\n", *name, there,
+                     ARCH_TASKS);
     }
     return EXIT_SUCCESS;
 }

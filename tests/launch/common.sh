@@ -63,6 +63,16 @@ starts() {
     until_true process "$1" >/dev/null
 }
 
+# joined COUNT: so many processes of the one run that goes on are in it: they
+# have a thread that listens to the others.
+joined() {
+    local pid count=0
+    for pid in $(processes_of_runs); do
+        ! cat "/proc/$pid"/task/*/comm 2>/dev/null | grep -qx castell-net || count=$((count + 1))
+    done
+    [ "$count" = "$1" ]
+}
+
 nothing_left() {
     [ -z "$(ls -A "$work/runs")" ] || { ls -R "$work/runs" && return 1; }
     [ -z "$(processes_of_runs)" ] || { ps -f -p "$(processes_of_runs | tr '\n' ,)0" && return 1; }

@@ -110,6 +110,9 @@ printf '[product]\nno-such-package-castell # to miss it\n' >"$tree/scripts/packa
 ok "packages: one that is missing is named" \
     says 'no-such-package-castell' "$tree/scripts/install-packages" -n product
 ok "packages: and the status says so" fails "$tree/scripts/install-packages" -n product
+printf '[product]\nlibc6:no-such # of an architecture\n' >"$tree/scripts/packages"
+ok "packages: one of another architecture is one of its own" \
+    says 'libc6:no-such' "$tree/scripts/install-packages" -n product
 printf '[product]\nlibc6 # there\n' >"$tree/scripts/packages"
 ok "packages: nothing to do when all are there" "$tree/scripts/install-packages" product
 tap_done
