@@ -112,9 +112,17 @@ void cst_plan_ids_release(struct cst_plan_ids *ids)
     *ids = (struct cst_plan_ids){0};
 }
 
+/* Ids are given one after another, and used so: neighbours share a cache line.
+   Groups of them are scattered, so that old ones are no wall to new ones. */
 static size_t home_of(const struct cst_plan_ids *ids, uint64_t id)
 {
-    return (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> ids->shift);
+    enum { NEIGHBOURS_LOG = 2 };
+    uint64_t group = id >> NEIGHBOURS_LOG;
+
+    return (size_t)(group * UINT64_C(0x9e3779b97f4a7c15) >>
+                    (ids->shift + NEIGHBOURS_LOG))
+               << NEIGHBOURS_LOG |
+           (size_t)(id & ((1 << NEIGHBOURS_LOG) - 1));
 }
 
 enum castell_status cst_plan_ids_reserve(struct cst_plan_ids *ids, size_t count)
