@@ -102,7 +102,9 @@ void cst_many_step(struct cst_engine *engine)
 
 bool cst_many_is_urgent(struct cst_engine *engine, enum cst_news what)
 {
-    enum { PATIENCE_NS = 5000 };
+    /* Others may wait for what was done; but with who ends short tasks, and has
+       more of them, they wait for several at once. */
+    enum { PATIENCE_NS = 30000 };
 
     return __builtin_expect(engine->many != NULL, 0) && what == CST_NEWS_DONE &&
            cst_clock_ns() - atomic_load_explicit(&engine->stepped_ns,
