@@ -75,6 +75,9 @@ static bool started(struct cst_history_pass *pass,
         .cores = 1,
         .cause = CST_HISTORY_NONE,
         .number = record->value,
+        .inside = pass->stack->spans_count > 0 &&
+                  pass->stack->spans[pass->stack->spans_count - 1].event ==
+                      CST_TRACE_STARTED,
     };
     pass->stack->held = (uint32_t)history->attempts_count - 1;
     return push(pass, record, pass->stack->held);

@@ -97,6 +97,7 @@ struct cst_history_attempt {
     int32_t number; /* from 1 */
     int32_t result;
     bool ended;
+    bool inside; /* right within another body of its track, on whose core */
 };
 
 /* A task was sent to a node. */

@@ -20,6 +20,7 @@ static const struct subcommand subcommands[] = {
     {"run", cst_run_main, "run a program on many nodes, or here"},
     {"submit", cst_submit_main, "put such a run into SLURM's queue"},
     {"report", cst_report_main, "tell what a run did, from its traces"},
+    {"explain", cst_explain_main, "tell why a task ran when and where it did"},
     {"process", cst_process_main, NULL},
     {"remote", cst_remote_main, NULL},
     {NULL, NULL, NULL},

@@ -124,7 +124,8 @@ void cst_become(char *const *command);
 /* argv[0] is the name of the subcommand; the result is the exit status. */
 int cst_run_main(char **argv);
 int cst_submit_main(char **argv);
-int cst_report_main(char **argv);  /* look.c */
+int cst_report_main(char **argv); /* look.c */
+int cst_explain_main(char **argv);
 int cst_process_main(char **argv); /* one process of a run */
 int cst_remote_main(char **argv);  /* what mpirun calls to reach a host */
 

@@ -24,9 +24,12 @@ static const char report_help[] =
     "or of a program by itself with CASTELL_TRACE=DIR in its environment.\n"
     "\n"
     "      --format=FORMAT   what to write:\n"
+    "            html          a page for a browser, the default\n"
     "            chrome        for ui.perfetto.dev and chrome://tracing\n"
     "            json          all that is known\n"
     "            csv           tables of attempts and of transfers\n"
+    "            dot           the graph of tasks, for Graphviz\n"
+    "            paraver       trace.prv, trace.pcf, trace.row\n"
     "  -o, --output=NAME     the file; - is the standard output. Where a "
     "format has\n"
     "                        several files their names begin so\n"
@@ -73,10 +76,31 @@ static enum castell_status write_csv(const struct cst_history *history,
     return CASTELL_OK;
 }
 
+static enum castell_status write_dot(const struct cst_history *history,
+                                     FILE **files)
+{
+    return cst_report_dot(history, files[0]);
+}
+
+static enum castell_status write_paraver(const struct cst_history *history,
+                                         FILE **files)
+{
+    return cst_report_paraver(history, files[0], files[1], files[2]);
+}
+
+static enum castell_status write_page(const struct cst_history *history,
+                                      FILE **files)
+{
+    return cst_report_page(history, files[0]);
+}
+
 static const struct format formats[] = {
+    {"html", "report.html", {NULL}, write_page},
     {"chrome", "trace.json", {NULL}, write_chrome},
     {"json", "history.json", {NULL}, write_json},
     {"csv", "", {"tasks.csv", "transfers.csv", NULL}, write_csv},
+    {"dot", "graph.dot", {NULL}, write_dot},
+    {"paraver", "trace", {".prv", ".pcf", ".row"}, write_paraver},
 };
 
 enum { FORMATS_COUNT = sizeof(formats) / sizeof(formats[0]) };
@@ -244,6 +268,50 @@ static void warn(const struct cst_history *history)
                 history->others);
 }
 
+static const char explain_help[] =
+    "usage: castell explain DIR TASK|KIND\n"
+    "\n"
+    "Tell why a task, by its number, or the tasks of a kind, by its name, "
+    "started when\n"
+    "they did: what they waited for, why there, and what they delayed. DIR is "
+    "as of\n"
+    "castell report.\n";
+
+/* Read the traces; false: why not was said. */
+static bool open_history(const char *directory,
+                         struct cst_history **ret_history)
+{
+    if (cst_history_open(directory, ret_history) < 0) {
+        cst_say("%s", castell_error_text());
+        return false;
+    }
+    warn(*ret_history);
+    return true;
+}
+
+int cst_explain_main(char **argv)
+{
+    struct cst_history *history = NULL;
+    enum castell_status status;
+
+    if (argv[1] &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        (void)fputs(explain_help, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (!argv[1] || !argv[2] || argv[3]) {
+        cst_fail_text("which task? castell explain DIR TASK");
+        return cst_say_usage("explain");
+    }
+    if (!open_history(argv[1], &history))
+        return EXIT_FAILURE;
+    status = cst_report_explain(history, argv[2], stdout);
+    cst_history_close(history);
+    if (status < 0)
+        cst_say("%s", castell_error_text());
+    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int cst_report_main(char **argv)
 {
     struct look look = {.format = &formats[0]};
@@ -260,11 +328,8 @@ int cst_report_main(char **argv)
         cst_fail_text("which directory? castell report DIR, the options first");
         return cst_say_usage("report");
     }
-    if (cst_history_open(rest[0], &history) < 0) {
-        cst_say("%s", castell_error_text());
+    if (!open_history(rest[0], &history))
         return EXIT_FAILURE;
-    }
-    warn(history);
     if (write_all(&look, rest[0], history) < 0) {
         cst_say("%s", castell_error_text());
         cst_history_close(history);

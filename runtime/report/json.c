@@ -17,7 +17,7 @@ void cst_report_json_string(FILE *file, const char *bytes, size_t size)
             length = 1;
         } else if (*at == '"' || *at == '\\') {
             (void)fprintf(file, "\\%c", *at);
-        } else if (*at < 0x20 || *at == 0x7f) {
+        } else if (*at < 0x20 || *at == 0x7f || *at == '<') {
             (void)fprintf(file, "\\u%04x", *at);
         } else {
             (void)fwrite(at, 1, length, file);

@@ -12,7 +12,7 @@
 
 /*
  * Write bytes as a JSON string, with its quotes. What is not UTF-8 becomes
- * U+FFFD, one for each byte.
+ * U+FFFD, one for each byte. In a page of HTML nothing in it ends its script.
  */
 void cst_report_json_string(FILE *file, const char *bytes, size_t size);
 

@@ -19,3 +19,18 @@ void cst_report_track(const struct cst_history *history, uint32_t track,
         (void)snprintf(name, CST_REPORT_NAME_SIZE, "core %" PRIu32,
                        which->executor);
 }
+
+/* Those of Okabe and Ito, which people with any colour vision tell apart. */
+const char *cst_report_colour(uint32_t kind)
+{
+    static const char *const colours[] = {"#56B4E9", "#E69F00", "#009E73",
+                                          "#F0E442", "#0072B2", "#D55E00",
+                                          "#CC79A7", "#999999"};
+
+    return colours[kind % (sizeof(colours) / sizeof(colours[0]))];
+}
+
+bool cst_report_is_dark(uint32_t kind)
+{
+    return kind % 8 == 4 || kind % 8 == 5 || kind % 8 == 2;
+}

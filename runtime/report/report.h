@@ -49,6 +49,10 @@ cst_report_explain(const struct cst_history *history, const char *what,
 /* The name of a kind, or "?". */
 const char *cst_report_kind(const struct cst_history *history, uint32_t kind);
 
+/* What it is filled with, "#0072B2"; and is text on that to be white? */
+const char *cst_report_colour(uint32_t kind);
+bool cst_report_is_dark(uint32_t kind);
+
 /* "core 3", "thread 5". */
 enum { CST_REPORT_NAME_SIZE = 48 };
 void cst_report_track(const struct cst_history *history, uint32_t track,

@@ -47,6 +47,28 @@ everywhere() {
     done
 }
 
+# replayed COMMAND...: from its trace, each task ran once, after what it reads was
+# written, and within the cores.
+replayed() {
+    rm -rf "$work/trace"
+    verified env CASTELL_CORES=3 CASTELL_TRACE="$work/trace" "$@" &&
+        tests/replay/replay "$work/trace"
+}
+
+# replayed_on_nodes COMMAND...: the same, with two workers.
+replayed_on_nodes() {
+    rm -rf "$work/trace"
+    verified timeout -k 5 120 runtime/launch/castell run -n 2 --carrier=tcp \
+        --cores-per-worker=2 --master-cores=1 --trace="$work/trace" "$@" &&
+        tests/replay/replay "$work/trace"
+}
+
+# replayable COMMAND...: both.
+replayable() {
+    ok "replay $*" replayed "$@"
+    ok "replay $* on three nodes" replayed_on_nodes "$@"
+}
+
 # refuses TEXT COMMAND...: it exits with 2 and says one line, the text in it.
 refuses() {
     refuses_text=$1

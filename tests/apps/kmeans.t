@@ -24,4 +24,5 @@ ok "more clusters than images" refuses "5 clusters are too many for 4 images" \
     apps/kmeans/kmeans --images 4 --clusters 5
 ok "no such directory" refuses "cannot read $work/none/train-images" \
     apps/kmeans/kmeans --data "$work/none"
+replayable apps/kmeans/kmeans --images 1000 --part 100 --iterations 4
 tap_done

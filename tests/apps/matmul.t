@@ -16,4 +16,5 @@ done
 ok "comparing prints the ratio" says "; ratio " apps/matmul/matmul --n 40 --tile 10 --compare --repeat 2
 ok "a layout that does not exist" refuses "--layout is tiles or sections, not 'rows'" \
     apps/matmul/matmul --layout rows
+replayable apps/matmul/matmul --layout sections --n 250 --tile 33 --repeat 3
 tap_done

@@ -91,4 +91,5 @@ head -c 30000 "$images/train-images-idx3-ubyte.gz" >"$data/train-images-idx3-uby
 ok "a compressed file cut short" refuses "ends too early or is damaged" $train --data "$data"
 ok "a model that cannot be written" says "cannot write $work/none/model" \
     $train --images 100 --epochs 0 --hidden 4 --save "$work/none/model"
+replayable $train --images 333 --epochs 3 --hidden 20 --batch 100 --shard 30 --save ''
 tap_done

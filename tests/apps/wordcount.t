@@ -18,6 +18,7 @@ everywhere wordcount "$work/a" "$work/b" "$work/empty" "$work/a" "$work/b"
 everywhere wordcount "$work/a"
 everywhere wordcount "$work/empty"
 everywhere wordcount "${srcdir:-.}"/apps/*/*.c "${srcdir:-.}"/apps/*/*.md
+replayable apps/wordcount/wordcount "$work/a" "$work/b" "$work/empty"
 ok "what is met most comes first" says "$(printf '%8d %s\n%8d %s' 3 three 3 two)" \
     apps/wordcount/wordcount --top 2 "$work/a" "$work/b"
 

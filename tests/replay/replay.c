@@ -322,6 +322,8 @@ static int64_t cores_of(const struct check *check,
     bool executor =
         check->history->tracks[attempt->track].executor != CST_HISTORY_NONE;
 
+    if (attempt->inside)
+        return 0;
     return executor || attempt->cores > 1 ? attempt->cores : 0;
 }
 
