@@ -23,7 +23,6 @@ enum {
     MOVE_NS = 70000,  /* beside the latency: what moving anything costs all */
     MORE_NS = 20000,  /* ... and each thing that is moved */
     BLOCKED_MAX = 64, /* tasks that are passed by, as nobody has room */
-    LONG_ENOUGH_NS = 1000000 /* of work, to be worth taking back */
 };
 
 static const double default_ns_per_byte = 1.0;
@@ -61,8 +60,8 @@ bool cst_node_fits(const struct cst_plan_node *node,
             cst_limits_have_feature(limits, constraint->feature));
 }
 
-static bool runs_tasks(const struct cst_plan *plan,
-                       const struct cst_plan_node *node)
+bool cst_node_runs_tasks(const struct cst_plan *plan,
+                         const struct cst_plan_node *node)
 {
     return node->number != 0 || plan->options.home_runs;
 }
@@ -130,6 +129,16 @@ static struct asks asks_of(const struct cst_plan *plan,
     return asks;
 }
 
+bool cst_record_suits(const struct cst_plan *plan,
+                      struct cst_plan_record *record,
+                      const struct cst_plan_node *node)
+{
+    struct asks asks = asks_of(plan, record);
+    uint64_t unused;
+
+    return choose(plan, &asks, node, &unused) != UINT32_MAX;
+}
+
 /* ---- What it costs ---------------------------------------------------- */
 
 static bool is_expected(const struct cst_version *version,
@@ -174,7 +183,7 @@ static void consider(const struct cst_plan *plan, const struct asks *asks,
     uint32_t choice;
     double end_ns;
 
-    if (!runs_tasks(plan, node))
+    if (!cst_node_runs_tasks(plan, node))
         return;
     end_ns = move_ns(plan, record, node);
     /* Who has the data may get more than others: to move them because of some
@@ -253,6 +262,22 @@ static struct offer find_node(struct cst_plan *plan, const struct asks *asks,
     return best;
 }
 
+/* Could it run on some node, were that idle? Nodes leave. */
+static bool fits_some(const struct cst_plan *plan, const struct asks *asks)
+{
+    for (size_t i = 0; i < plan->live_count; i++) {
+        const struct cst_plan_node *node = plan->live[i];
+        uint64_t unused;
+
+        if (cst_node_runs_tasks(plan, node) &&
+            choose(plan, asks, node, &unused) != UINT32_MAX)
+            return true;
+    }
+    return false;
+}
+
+static const char *const misfit = "no node that is left has what it needs";
+
 static void place_at(struct cst_plan *plan, const struct asks *asks,
                      const struct offer *offer)
 {
@@ -280,6 +305,11 @@ static bool place_one_again(struct cst_plan *plan,
 
     if (!offer.node) /* somebody waits for it: bounds do not count */
         offer = find_node(plan, &asks, false);
+    if (!offer.node && plan->has_shrunk) {
+        cst_records_remove(&plan->again, record);
+        cst_record_fail(plan, record, misfit);
+        return true;
+    }
     if (!offer.node || !cst_plan_copy_room(plan, copies))
         return false;
     cst_records_remove(&plan->again, record);
@@ -300,8 +330,9 @@ static void place_again(struct cst_plan *plan)
             cst_records_remove(&plan->again, record);
             cst_record_cancel(plan, record);
             next = plan->again.first; /* others may have gone with it */
-        } else {
-            (void)place_one_again(plan, record);
+        } else if (place_one_again(plan, record) &&
+                   record->state != CST_RECORD_PLACED) {
+            next = plan->again.first; /* so here */
         }
         record = next;
     }
@@ -315,7 +346,7 @@ static bool can_go(struct cst_plan *plan, const struct asks *asks)
         const struct cst_plan_node *node = plan->live[i];
         uint64_t unused;
 
-        if (runs_tasks(plan, node) && has_room(node) &&
+        if (cst_node_runs_tasks(plan, node) && has_room(node) &&
             choose(plan, asks, node, &unused) != UINT32_MAX)
             return true;
     }
@@ -330,10 +361,14 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
     bool off = record->cancelled ||
                (plan->poisoned_once && cst_record_reads_poison(plan, record));
     struct asks asks = asks_of(plan, record);
+    bool fails = false;
     struct offer offer;
 
-    if (!off && !can_go(plan, &asks))
-        return NO_ROOM;
+    if (!off && !can_go(plan, &asks)) {
+        if (!plan->has_shrunk || fits_some(plan, &asks))
+            return NO_ROOM;
+        fails = true;
+    }
     if (cst_record_bind(plan, record) != CASTELL_OK) {
         cst_plan_fail(plan, CASTELL_ERR_NO_MEMORY,
                       "no memory to plan where data are");
@@ -343,6 +378,9 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
     if (off) {
         plan->ops->placed(plan->context, task);
         cst_record_cancel(plan, record);
+    } else if (fails) {
+        plan->ops->placed(plan->context, task);
+        cst_record_fail(plan, record, misfit);
     } else {
         offer = find_node(plan, &asks, true);
         CST_ASSERT(offer.node);
@@ -353,12 +391,19 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
     return WENT;
 }
 
+/* Also when nobody is left at all: then tasks are taken to fail. */
 static bool is_room_left(const struct cst_plan *plan)
 {
-    for (size_t i = 0; i < plan->live_count; i++)
-        if (runs_tasks(plan, plan->live[i]) && has_room(plan->live[i]))
+    bool any = false;
+
+    for (size_t i = 0; i < plan->live_count; i++) {
+        if (!cst_node_runs_tasks(plan, plan->live[i]))
+            continue;
+        any = true;
+        if (has_room(plan->live[i]))
             return true;
-    return false;
+    }
+    return !any && plan->has_shrunk;
 }
 
 static void place_blocked(struct cst_plan *plan)
@@ -387,95 +432,6 @@ static void place_ready(struct cst_plan *plan)
         }
 }
 
-/* ---- Those that should go elsewhere ------------------------------------ */
-
-/* Has nobody been promised anything of what it makes? */
-static bool is_free_to_go(const struct cst_plan_record *record)
-{
-    if (record->recalled || record->ended || record->cancelled)
-        return false;
-    for (uint32_t i = 0; i < record->outputs_count; i++) {
-        const struct cst_version *version = record->outputs[i].version;
-
-        if (version->uses || version->children || version->wished ||
-            !version->copies || version->copies->next)
-            return false;
-    }
-    return true;
-}
-
-static void recall(struct cst_plan *plan, struct cst_plan_node *busy,
-                   struct cst_plan_node *idle)
-{
-    struct cst_plan_record *record = busy->placed.last;
-    uint32_t cores = busy->limits->cores;
-    uint32_t wanted = idle->limits->cores;
-
-    for (size_t left = busy->placed.count; record && left > cores && wanted > 0;
-         left--, record = record->before) {
-        struct asks asks = asks_of(plan, record);
-        uint64_t unused;
-
-        if (!is_free_to_go(record) ||
-            choose(plan, &asks, idle, &unused) == UINT32_MAX)
-            continue;
-        record->recalled = true;
-        busy->recalls++;
-        wanted--;
-        plan->ops->recall(plan->context, busy->number, record->id,
-                          record->attempt);
-    }
-}
-
-/* Somebody has nothing to do, and nothing waits: take from who has most. */
-static void balance(struct cst_plan *plan)
-{
-    struct cst_plan_node *busy = NULL;
-    struct cst_plan_node *idle = NULL;
-
-    for (size_t i = 0; i < plan->live_count; i++) {
-        struct cst_plan_node *node = plan->live[i];
-
-        if (!runs_tasks(plan, node))
-            continue;
-        if (node->cores_asked < node->limits->cores) {
-            idle = idle ? idle : node;
-        } else if (node->recalls == 0 &&
-                   node->cores_asked > 2 * node->limits->cores &&
-                   node->work_ns >
-                       (uint64_t)LONG_ENOUGH_NS * node->limits->cores &&
-                   (!busy || node->work_ns > busy->work_ns)) {
-            busy = node;
-        }
-    }
-    if (idle && busy)
-        recall(plan, busy, idle);
-}
-
-/* ---- Bounding what is kept --------------------------------------------- */
-
-/*
- * So much has run that would have to run again, were nodes lost, that data go
- * home: of each datum what is made next, and what it holds now.
- */
-static void save_some(struct cst_plan *plan)
-{
-    if (plan->kept.count <= plan->options.records_max ||
-        plan->generation_left > 0)
-        return;
-    plan->generation++;
-    plan->generation_left = plan->options.records_max / 2 + 1;
-    for (struct cst_plan_record *record = plan->kept.first; record;
-         record = record->after)
-        for (uint32_t i = 0; i < record->outputs_count; i++) {
-            struct cst_version *version = record->outputs[i].version;
-
-            if (version->current && cst_version_has_copy(version) &&
-                cst_plan_copy_room(plan, 1))
-                cst_version_fetch(plan, version, plan->home);
-        }
-}
-
 void cst_plan_go(struct cst_plan *plan, uint64_t now_ns)
 {
     plan->now_ns = now_ns;
@@ -484,7 +440,7 @@ void cst_plan_go(struct cst_plan *plan, uint64_t now_ns)
     place_blocked(plan);
     place_ready(plan);
     if (!plan->again.first && plan->waiting == 0 && plan->placed > 0)
-        balance(plan);
-    save_some(plan);
+        cst_plan_balance(plan);
+    cst_plan_save_some(plan);
     cst_plan_settle(plan);
 }

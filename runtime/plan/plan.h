@@ -157,6 +157,7 @@ struct cst_plan_options {
     struct cst_kinds *kinds; /* kept: measures of durations */
     enum cst_plan_policy policy;
     bool home_runs;       /* node 0 runs tasks too */
+    bool more_come;       /* nodes may join later: wait for what none now has */
     uint64_t records_max; /* finished tasks kept for recomputation; 0: the
                                default */
     uint32_t losses_max;  /* nodes that a task may be lost with; 0: 3 */

@@ -309,6 +309,7 @@ struct cst_plan {
     uint64_t pushed_bytes;
     bool failed;        /* ops->lost() was called */
     bool poisoned_once; /* some version is or was */
+    bool has_shrunk;    /* a node has left, and no other will come */
 };
 
 /* ---- version.c -------------------------------------------------------- */
@@ -424,9 +425,21 @@ void cst_plan_release_estimates(struct cst_plan *plan);
 
 bool cst_node_fits(const struct cst_plan_node *node,
                    const struct castell_constraint *constraint);
+bool cst_node_runs_tasks(const struct cst_plan *plan,
+                         const struct cst_plan_node *node);
 void cst_plan_measured(struct cst_plan *plan, struct cst_plan_record *record,
                        uint64_t duration_ns);
 void cst_plan_speed_add(struct cst_plan_speed *speed, double sample);
+
+/* Could the node run it, were it idle? */
+bool cst_record_suits(const struct cst_plan *plan,
+                      struct cst_plan_record *record,
+                      const struct cst_plan_node *node);
+
+/* ---- balance.c -------------------------------------------------------- */
+
+void cst_plan_balance(struct cst_plan *plan);
+void cst_plan_save_some(struct cst_plan *plan);
 
 /* ---- report.c --------------------------------------------------------- */
 

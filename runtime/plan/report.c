@@ -4,6 +4,8 @@
 #include "base/fail.h"
 #include "plan/plan_internal.h"
 
+#include <stdio.h>
+
 /* ---- Poison ----------------------------------------------------------- */
 
 static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
@@ -39,15 +41,24 @@ static void tell_end(struct cst_plan *plan, struct cst_plan_record *record,
     plan->ops->ended(plan->context, record->task, end, text);
 }
 
+/* Main was told that the task has ended: that cannot be taken back. */
+static void say_unmade(struct cst_plan *plan, const char *text)
+{
+    char sentence[256];
+
+    (void)snprintf(sentence, sizeof(sentence),
+                   "what a task had made was lost with its node and cannot be "
+                   "made again: %s",
+                   text ? text : "a task before it failed");
+    cst_plan_fail(plan, CASTELL_ERR_NODE_LOST, sentence);
+}
+
 /* It is in no list, and never will have run. */
 static void end_poisoned(struct cst_plan *plan, struct cst_plan_record *record,
                          enum cst_plan_end end, const char *text)
 {
-    /* Main was told that it has: that cannot be taken back. */
     if (record->ended)
-        cst_plan_fail(plan, CASTELL_ERR_TASK_FAILED,
-                      "a task failed, and what others had made of its data was "
-                      "lost with a node and cannot be made again");
+        say_unmade(plan, text);
     tell_end(plan, record, end, text);
     for (uint32_t i = 0; i < record->outputs_count; i++)
         poison(plan, record->outputs[i].version);

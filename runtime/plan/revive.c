@@ -304,6 +304,7 @@ void cst_plan_leave(struct cst_plan *plan, uint32_t number)
     CST_ASSERT(number != 0);
     node = plan->nodes[number];
     plan->nodes[number] = NULL;
+    plan->has_shrunk = !plan->options.more_come;
     plan->live[node->at] = plan->live[--plan->live_count];
     plan->live[node->at]->at = node->at;
     lose_tasks(plan, node, &lost);

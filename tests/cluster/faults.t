@@ -141,6 +141,17 @@ test_no_master() {
     ok "and no segment after the next run" fails test -e "$memory"
 }
 
+test_no_worker() {
+    local status=0
+    background alone -n 1 --no-master-tasks
+    until_true joined 2
+    kill -KILL "$(process 1)"
+    wait "$launcher" || status=$?
+    ok "the death of the last who may run tasks ends the run" test "$status" != 0
+    ok "which says so" grep -q 'no node that is left has what it needs' "$work/alone.err"
+    ok "nothing is left of it" until_true nothing_left
+}
+
 # ---- No room ---------------------------------------------------------------------
 
 # A short run in directory $1: right, or it says why not. It must end.
@@ -212,5 +223,6 @@ test_no_room() {
 test_strangers
 test_two
 test_no_master
+test_no_worker
 test_no_room
 tap_done

@@ -238,6 +238,7 @@ static void start(struct sim *sim)
         .ops = &sim_ops,
         .context = sim,
         .losses_max = sim->options.failing ? 0 : 1000,
+        .more_come = true,
     };
     uint32_t nodes = 1 + random_below(&sim->state, 7);
 
