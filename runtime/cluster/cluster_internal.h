@@ -38,7 +38,6 @@ struct cst_path {
 struct cst_member {
     struct cst_member *next;
     uint32_t number;
-    bool gone;
     struct cst_message_hello hello;
 };
 

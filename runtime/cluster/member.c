@@ -41,13 +41,19 @@ void cst_master_joined(struct cst_cluster *cluster, uint32_t node,
 
 void cst_master_gone(struct cst_cluster *cluster, uint32_t node)
 {
-    cst_lock_take(&cluster->members_lock);
-    for (struct cst_member *member = cluster->members; member;
-         member = member->next)
-        if (member->number == node)
-            member->gone = true;
-    cst_lock_drop(&cluster->members_lock);
+    struct cst_member **link = &cluster->members;
+    struct cst_member *member;
+
+    /* The plan reads of it what the node has. */
     cst_plan_leave(cluster->plan, node);
+    cst_lock_take(&cluster->members_lock);
+    while (*link && (*link)->number != node)
+        link = &(*link)->next;
+    member = *link;
+    if (member)
+        *link = member->next;
+    cst_lock_drop(&cluster->members_lock);
+    cst_free(member);
 }
 
 enum castell_status cst_cluster_check(struct cst_cluster *cluster,
@@ -59,9 +65,8 @@ enum castell_status cst_cluster_check(struct cst_cluster *cluster,
     cst_lock_take(&cluster->members_lock);
     for (struct cst_member *member = cluster->members;
          member && status != CASTELL_OK; member = member->next)
-        if (!member->gone)
-            status = cst_constraint_check(&member->hello.limits, demand,
-                                          task_label, where);
+        status = cst_constraint_check(&member->hello.limits, demand, task_label,
+                                      where);
     cst_lock_drop(&cluster->members_lock);
     return status;
 }

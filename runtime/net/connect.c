@@ -23,7 +23,7 @@ static void attempt(struct cst_mesh *mesh, struct cst_link *link)
 {
     struct cst_peer *peer = link->peer;
 
-    link->attempt = cst_conn_connect(mesh, &peer->where, link->attempts,
+    link->attempt = cst_conn_connect(mesh, &peer->about->where, link->attempts,
                                      CST_LINK_DATA, peer->number);
     if (link->attempt) {
         link->attempt->peer = peer;

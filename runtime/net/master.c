@@ -21,9 +21,9 @@ static void broadcast(struct cst_mesh *mesh, const struct cst_writer *segment,
 static void put_peer(struct cst_writer *writer, const struct cst_peer *peer)
 {
     struct cst_peer_text text = {.number = peer->number,
-                                 .where = peer->where,
-                                 .hello = peer->hello,
-                                 .hello_size = peer->hello_size};
+                                 .where = peer->about->where,
+                                 .hello = peer->about->hello,
+                                 .hello_size = peer->about->hello_size};
 
     cst_put_peer(writer, CST_SEGMENT_PEER, &text);
 }
@@ -133,7 +133,8 @@ static bool join(struct cst_mesh *mesh, struct cst_conn *conn,
     cst_writer_release(&news);
     cst_mesh_timer(mesh, mesh->now_ns + mesh->heartbeat_ns);
     mesh->net.told++;
-    owner->joined(owner->owner, peer->number, peer->hello, peer->hello_size);
+    owner->joined(owner->owner, peer->number, peer->about->hello,
+                  peer->about->hello_size);
     return true;
 }
 

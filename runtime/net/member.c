@@ -69,7 +69,8 @@ static bool take_peer(struct cst_mesh *mesh, const uint8_t *body, uint32_t size)
         return false;
     }
     mesh->net.told++;
-    owner->joined(owner->owner, peer->number, peer->hello, peer->hello_size);
+    owner->joined(owner->owner, peer->number, peer->about->hello,
+                  peer->about->hello_size);
     return true;
 }
 

@@ -212,8 +212,9 @@ static void run_wishes(struct cst_mesh *mesh)
         for (uint32_t i = 0; i < mesh->peers_count; i++) {
             struct cst_peer *peer = mesh->peers[i];
 
-            if (peer && *peer->sent_away && peer->state == CST_PEER_IN)
-                cst_master_end(mesh, peer, CST_NET_SENT_AWAY, peer->sent_away);
+            if (peer && peer->state == CST_PEER_IN && *peer->about->sent_away)
+                cst_master_end(mesh, peer, CST_NET_SENT_AWAY,
+                               peer->about->sent_away);
         }
     }
     if (mesh->wants_to_leave && mesh->stay == CST_STAY_IN) {
@@ -366,9 +367,9 @@ static void mesh_expel(struct cst_net *net, uint32_t number, const char *why)
     struct cst_mesh *mesh = (struct cst_mesh *)net;
     struct cst_peer *peer = cst_mesh_peer(mesh, number);
 
-    if (!peer || peer->state != CST_PEER_IN || *peer->sent_away)
+    if (!peer || peer->state != CST_PEER_IN || *peer->about->sent_away)
         return;
-    (void)snprintf(peer->sent_away, sizeof(peer->sent_away), "%s",
+    (void)snprintf(peer->about->sent_away, sizeof(peer->about->sent_away), "%s",
                    *why ? why : "it was sent away");
     mesh->expels = true;
     if (!mesh->polling)

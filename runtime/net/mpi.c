@@ -8,7 +8,7 @@
 
 bool cst_mpi_hope(struct cst_mesh *mesh, struct cst_link *link)
 {
-    const struct cst_where *where = &link->peer->where;
+    const struct cst_where *where = &link->peer->about->where;
     struct cst_mpi *mpi = mesh->mpi;
 
     if (!mpi || link->mpi_spent || where->world != mpi->world.id ||
@@ -24,7 +24,7 @@ bool cst_mpi_attach(struct cst_mesh *mesh, struct cst_link *link)
     link->mpi = cst_zalloc(sizeof(*link->mpi));
     if (!link->mpi)
         return false;
-    link->mpi->rank = link->peer->where.rank;
+    link->mpi->rank = link->peer->about->where.rank;
     link->mpi->moved_ns = mesh->now_ns;
     mesh->mpi->untold++;
     link->carrier = &cst_mpi_carrier;
@@ -40,10 +40,10 @@ void cst_mpi_detach(struct cst_mesh *mesh, struct cst_link *link)
     if (!mpi)
         return;
     link->mpi_spent = true;
-    if (link->peer->where.world == mpi->world.id &&
-        link->peer->where.rank < mpi->world.size &&
-        mpi->links[link->peer->where.rank] == link)
-        mpi->links[link->peer->where.rank] = NULL;
+    if (link->peer->about->where.world == mpi->world.id &&
+        link->peer->about->where.rank < mpi->world.size &&
+        mpi->links[link->peer->about->where.rank] == link)
+        mpi->links[link->peer->about->where.rank] = NULL;
     if (!own)
         return;
     if (!own->told)

@@ -175,7 +175,7 @@ void cst_mpi_stop(struct cst_mesh *mesh)
 
 void cst_mpi_died(struct cst_mesh *mesh, const struct cst_peer *peer)
 {
-    if (!mesh->mpi || peer->where.world != mesh->mpi->world.id)
+    if (!mesh->mpi || peer->about->where.world != mesh->mpi->world.id)
         return;
     cst_mpi_never_finish();
     /* A receive may wait for the rest of a batch of it, for ever. */

@@ -221,17 +221,22 @@ enum cst_peer_state {
     CST_PEER_GONE,
 };
 
+/* What is known of a peer, as long as it is there. */
+struct cst_peer_about {
+    struct cst_where where;
+    char sent_away[CST_NET_WHY_MAX]; /* master: why; cst_net_expel() */
+    size_t hello_size;
+    uint8_t hello[];
+};
+
 struct cst_peer {
     uint32_t number;
     enum cst_peer_state state;
-    struct cst_where where;
-    uint8_t *hello;
-    size_t hello_size;
-    struct cst_link *link;           /* once there was anything to say */
-    struct cst_conn *control;        /* master: to that worker */
-    uint32_t accused_by;             /* master: who could not reach it */
-    char sent_away[CST_NET_WHY_MAX]; /* master: why; cst_net_expel() */
-    struct cst_net_counts counts;    /* of a link that is no more */
+    struct cst_peer_about *about; /* NULL when it is gone */
+    struct cst_link *link;        /* once there was anything to say */
+    struct cst_conn *control;     /* master: to that worker */
+    uint32_t accused_by;          /* master: who could not reach it */
+    struct cst_net_counts counts; /* of a link that is no more */
 };
 
 /* What is told once to the log. */

@@ -237,7 +237,7 @@ void cst_mesh_close(struct cst_net *net)
             continue;
         if (peer->link)
             cst_link_destroy(mesh, peer->link);
-        cst_free(peer->hello);
+        cst_free(peer->about);
         cst_free(peer);
     }
     while (mesh->conns)

@@ -65,23 +65,24 @@ struct cst_peer *cst_mesh_add_peer(struct cst_mesh *mesh,
                                    const struct cst_peer_text *text)
 {
     struct cst_peer *peer = NULL;
-    uint8_t *hello = cst_alloc(text->hello_size ? text->hello_size : 1);
+    struct cst_peer_about *about = cst_alloc(sizeof(*about) + text->hello_size);
 
-    if (hello && peers_room(mesh, text->number))
+    if (about && peers_room(mesh, text->number))
         peer = cst_zalloc(sizeof(*peer));
     if (!peer) {
-        cst_free(hello);
+        cst_free(about);
         return NULL;
     }
+    about->where = text->where;
+    about->sent_away[0] = '\0';
+    about->hello_size = text->hello_size;
     if (text->hello_size)
-        memcpy(hello, text->hello, text->hello_size);
+        memcpy(about->hello, text->hello, text->hello_size);
     CST_ASSERT(!mesh->peers[text->number]);
     mesh->peers[text->number] = peer;
     peer->number = text->number;
     peer->state = CST_PEER_IN;
-    peer->where = text->where;
-    peer->hello = hello;
-    peer->hello_size = text->hello_size;
+    peer->about = about;
     peer->accused_by = CST_NET_NOBODY;
     peer->counts.carrier = "none";
     return peer;
@@ -100,9 +101,8 @@ void cst_mesh_peer_gone(struct cst_mesh *mesh, struct cst_peer *peer,
     if (peer->link)
         cst_link_destroy(mesh, peer->link);
     /* The number is remembered, what it said is not. */
-    cst_free(peer->hello);
-    peer->hello = NULL;
-    peer->hello_size = 0;
+    cst_free(peer->about);
+    peer->about = NULL;
     mesh->net.told++;
     owner->gone(owner->owner, peer->number, how, why);
 }
