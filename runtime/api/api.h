@@ -88,6 +88,9 @@ bool cst_task_of_handle(uint64_t handle, uint64_t *ret_after);
 /* Wait until nothing of the program's is unfinished but open reductions. */
 void cst_api_wait_for_all(struct cst_self *self);
 
+/* Of castell_alloc(); nothing uses it any more. Any thread. */
+void cst_api_release_block(void *memory);
+
 /* Wait until all news told so far was read, and reductions were closed. */
 CASTELL_MUST_CHECK enum castell_status cst_api_sync(struct cst_self *self);
 

@@ -12,10 +12,15 @@ void *castell_alloc(size_t size)
     return block;
 }
 
+void cst_api_release_block(void *memory)
+{
+    cst_arena_release(cst_run()->arena, memory);
+}
+
 static int release_block(void *const *buffers, const void *argument)
 {
     (void)argument;
-    cst_arena_release(cst_run()->arena, buffers[0]);
+    cst_api_release_block(buffers[0]);
     return 0;
 }
 
@@ -28,6 +33,16 @@ static const struct cst_kind free_kind = {
     .choices = {{.body = release_block, .name = "free"}},
 };
 
+/* Other nodes may still want what lies there; but not when main has waited for
+   all tasks. Until then at least nobody moves it. */
+static void free_on_several(void *memory, size_t size)
+{
+    const struct castell_access all = {.base = memory, .size = size};
+
+    (void)!castell_delete(&all, 1); /* perhaps no task has named it */
+    cst_cluster_free(cst_run()->cluster, memory, size);
+}
+
 void castell_free(void *memory)
 {
     struct cst_access *access;
@@ -39,8 +54,10 @@ void castell_free(void *memory)
         return;
     castell_must(cst_api_enter("castell_free", &self), NULL);
     castell_must(cst_arena_retire(cst_run()->arena, memory, &size), NULL);
-    if (cst_run()->cluster)
-        return; /* other nodes may still want what lies there: at the end */
+    if (cst_run()->cluster && cst_cluster_self(cst_run()->cluster) == 0) {
+        free_on_several(memory, size);
+        return;
+    }
     task = cst_api_task(self, 1, 0, -1);
     if (!task)
         return; /* its memory is lost, and nothing else */

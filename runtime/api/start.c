@@ -258,6 +258,7 @@ static enum castell_status start(struct cst_run *run,
         return status;
     cst_threads_init();
     cluster.is_file = cst_file_is_name;
+    cluster.release = cst_api_release_block;
     if (cluster.role != CST_CLUSTER_NONE)
         status = cst_cluster_start(&cluster, run->engine, &run->limits,
                                    &run->cluster);

@@ -286,6 +286,40 @@ static bool has_exited(const struct cst_cluster *cluster)
     return length < PATH_SIZE && access(path, F_OK) == 0;
 }
 
+/* ---- Memory that main has freed -------------------------------------------- */
+
+void cst_cluster_free(struct cst_cluster *cluster, void *memory, size_t size)
+{
+    struct cst_freed *freed = cst_alloc(sizeof(*freed));
+
+    if (!freed)
+        return; /* it is lost until the end, and nothing else */
+    freed->memory = memory;
+    freed->size = size;
+    freed->next = atomic_load(&cluster->freed);
+    while (!atomic_compare_exchange_weak(&cluster->freed, &freed->next, freed))
+        ;
+}
+
+void cst_cluster_release_freed(struct cst_cluster *cluster)
+{
+    struct cst_freed *freed = atomic_exchange(&cluster->freed, NULL);
+
+    while (freed) {
+        struct cst_freed *next = freed->next;
+        const struct cst_region region = {(uintptr_t)freed->memory, freed->size,
+                                          1, freed->size};
+
+        if (cst_engine_unfinished(cluster->engine) == 0 &&
+            cst_store_home_is_idle(cluster->store, &region))
+            cluster->options.release(freed->memory);
+        else
+            cst_cluster_free(cluster, freed->memory, freed->size);
+        cst_free(freed);
+        freed = next;
+    }
+}
+
 /* ---- Start and stop ------------------------------------------------------------ */
 
 static enum castell_status begin(struct cst_cluster *cluster,
@@ -387,6 +421,10 @@ void cst_cluster_destroy(struct cst_cluster *cluster)
         cst_master_release(cluster);
     cst_node_release(cluster);
     cst_cluster_release(cluster);
+    for (struct cst_freed *freed = cluster->freed, *next; freed; freed = next) {
+        next = freed->next;
+        cst_free(freed);
+    }
     cst_writer_release(&cluster->out);
     cst_writer_release(&cluster->part);
     cst_free(cluster);

@@ -34,6 +34,8 @@ struct cst_cluster_options {
     const char *policy;    /* of placement; NULL: the default */
     /* Does an access that begins there stand for the file of that name? */
     bool (*is_file)(const void *base);
+    /* What cst_cluster_free() was given is not used any more. */
+    void (*release)(void *memory);
 };
 
 /*
@@ -53,6 +55,13 @@ CASTELL_MUST_CHECK enum castell_status
 cst_cluster_start(const struct cst_cluster_options *options,
                   struct cst_engine *engine, const struct cst_limits *limits,
                   struct cst_cluster **ret_cluster);
+
+/*
+ * Master: memory that no task will name any more. It is released, by
+ * options->release() from any thread, when all tasks have ended and nothing on
+ * its way to or from here uses it: at the end of a barrier, or never.
+ */
+void cst_cluster_free(struct cst_cluster *cluster, void *memory, size_t size);
 
 /* The number of this node. */
 uint32_t cst_cluster_self(const struct cst_cluster *cluster);

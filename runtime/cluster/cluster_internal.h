@@ -27,6 +27,13 @@ struct cst_visit {
     struct cst_path *paths;
 };
 
+/* Memory that main has freed, and that is not released yet. */
+struct cst_freed {
+    struct cst_freed *next;
+    void *memory;
+    size_t size;
+};
+
 /* The name of a file that a task's access is. */
 struct cst_path {
     struct cst_path *next;
@@ -82,6 +89,7 @@ struct cst_cluster {
     struct cst_net *net;
     bool is_master;
     struct cst_cluster_options options;
+    _Atomic(struct cst_freed *) freed; /* by any thread */
 
     /* The node. */
     struct cst_store *store;
@@ -163,6 +171,11 @@ void cst_master_gone(struct cst_cluster *cluster, uint32_t node);
 bool cst_master_obey(struct cst_cluster *cluster);
 /* Decide all there is to decide. */
 void cst_master_step(struct cst_cluster *cluster);
+
+/* ---- cluster.c ------------------------------------------------------------ */
+
+/* All that tasks wrote is home: release what can be. */
+void cst_cluster_release_freed(struct cst_cluster *cluster);
 
 /* ---- order.c: what the plan orders; struct cst_plan_ops ----------------- */
 

@@ -197,6 +197,8 @@ static bool do_later(struct cst_cluster *cluster)
             forget_now(cluster, item.task);
             break;
         case CST_LATER_GRANTED:
+            if (item.task->flags & CST_TASK_HOME)
+                cst_cluster_release_freed(cluster);
             if (item.poisoned && item.task->extra && item.task->extra->outcome)
                 item.task->extra->outcome->status = CASTELL_ERR_CANCELLED;
             cst_engine_end_unplaced(cluster->engine, item.task);

@@ -84,6 +84,12 @@ bool cst_home_is_free(const struct cst_store *store,
     return true;
 }
 
+bool cst_store_home_is_idle(const struct cst_store *store,
+                            const struct cst_region *region)
+{
+    return cst_home_is_free(store, region, NULL);
+}
+
 /* ---- What comes there ---------------------------------------------------- */
 
 enum castell_status cst_store_come_home(struct cst_store *store,

@@ -188,6 +188,11 @@ cst_store_come_home(struct cst_store *store, const struct cst_piece *piece);
 CASTELL_MUST_CHECK enum castell_status
 cst_store_save(struct cst_store *store, const struct cst_piece *piece);
 
+/* Home only: does no job and nothing on its way use these bytes of main's
+   memory? */
+bool cst_store_home_is_idle(const struct cst_store *store,
+                            const struct cst_region *region);
+
 struct cst_store_counters {
     uint64_t versions; /* here or expected */
     uint64_t bytes;    /* of memory for them, home excluded */

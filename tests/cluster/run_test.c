@@ -346,6 +346,41 @@ static void test_nested(void)
     ok(wrong == 0, "tasks of tasks, on their nodes");
 }
 
+/* What was freed can be had again when all tasks are done. */
+static void test_free(void)
+{
+    enum { ROUNDS = 10, BLOCKS = 8, BLOCK = 1 << 16 };
+    uintptr_t seen[ROUNDS * BLOCKS];
+    int different = 0, wrong = 0;
+
+    for (int i = 0; i < ROUNDS * BLOCKS; i++) {
+        int *block = castell_alloc(BLOCK);
+        bool fresh = true;
+
+        if (!block)
+            tap_bail("no memory");
+        *block = i;
+        submit(&add_kind, &i, sizeof(i),
+               (struct castell_access[]){
+                   {.base = block, .size = BLOCK, .mode = CASTELL_INOUT}},
+               1);
+        if (i % 3 == 0) {
+            GO(castell_barrier());
+            wrong += *block != 2 * i;
+        }
+        castell_free(block);
+        if (i % BLOCKS == BLOCKS - 1)
+            GO(castell_barrier());
+        seen[i] = (uintptr_t)block;
+        for (int j = 0; j < i; j++)
+            fresh = fresh && seen[j] != seen[i];
+        different += fresh;
+    }
+    ok(wrong == 0 && different <= 2 * BLOCKS,
+       "memory that is freed is used again: %d blocks for %d", different,
+       ROUNDS * BLOCKS);
+}
+
 static void test_files(const struct party *party)
 {
     enum { FILES = 6 };
@@ -405,6 +440,7 @@ static void test_run(int workers, int cores, int master_cores)
     test_chain();
     test_matrix();
     test_nested();
+    test_free();
     test_files(&party);
     test_refusals();
     test_places(workers + (master_cores > 0));
