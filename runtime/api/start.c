@@ -352,16 +352,18 @@ int castell_stop(void)
     status = finish(run->owner);
     cst_progress_stop(run->progress);
     run->progress = NULL;
-    if (run->trace) {
-        struct castell_counters counters;
-
-        cst_engine_counters(run->engine, &counters);
-        cst_trace_counters(run->trace, &counters);
-    }
     if (run->cluster)
         cst_cluster_stop(run->cluster);
     cst_worker_stop(run->worker);
     run->worker = NULL;
+    if (run->trace) {
+        struct castell_counters counters;
+
+        cst_engine_counters(run->engine, &counters);
+        cst_trace_counters(run->trace, &counters,
+                           run->cluster ? cst_cluster_recomputed(run->cluster)
+                                        : 0);
+    }
     __atomic_store_n(&running, false, __ATOMIC_RELEASE);
     clean_up(run);
     return status == CASTELL_OK ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -66,6 +66,9 @@ void cst_cluster_free(struct cst_cluster *cluster, void *memory, size_t size);
 /* The number of this node. */
 uint32_t cst_cluster_self(const struct cst_cluster *cluster);
 
+/* Tasks that were done and had to be done again; when its thread has ended. */
+uint64_t cst_cluster_recomputed(const struct cst_cluster *cluster);
+
 /* Start the thread that polls, when the executors run. */
 CASTELL_MUST_CHECK enum castell_status
 cst_cluster_watch(struct cst_cluster *cluster);

@@ -74,6 +74,15 @@ void cst_story_failed(struct cst_cluster *cluster, const struct cst_task *task,
                        how ? how : "its node was lost");
 }
 
+uint64_t cst_cluster_recomputed(const struct cst_cluster *cluster)
+{
+    struct cst_plan_counters counters = {0};
+
+    if (cluster->plan)
+        cst_plan_counters(cluster->plan, &counters);
+    return counters.recomputed;
+}
+
 /* ---- Clocks ---------------------------------------------------------------- */
 
 void cst_story_step(struct cst_cluster *cluster, uint64_t now_ns)

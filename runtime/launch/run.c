@@ -262,16 +262,17 @@ static bool find_starter(struct cst_launch_plan *plan)
 static void set_trace_directory(const char *directory)
 {
     struct cst_words path = {0};
-    char here[CST_PATH_SIZE];
+    char *here = directory ? getcwd(NULL, 0) : NULL;
 
     if (!directory)
         return;
-    if (*directory != '/' && getcwd(here, sizeof(here)))
+    if (*directory != '/' && here)
         cst_words_add(&path, "%s/%s", here, directory);
     else
         cst_words_add(&path, "%s", directory);
     cst_environment_set("CASTELL_TRACE", path.list[0]);
     cst_words_release(&path);
+    free(here);
 }
 
 static int run(struct cst_launch_plan *plan)

@@ -56,6 +56,17 @@ static void count_tasks(struct cst_measure *measure)
         measure->begin_ns = measure->end_ns;
 }
 
+/* What the master counted is more than is seen: the traces of nodes that died
+   end before they did. */
+static void take_counters(struct cst_measure *measure)
+{
+    const struct cst_history_node *master = measure->history->nodes;
+
+    if (measure->history->nodes_count > 0 && master->has_counters &&
+        master->counters.recomputed > measure->recomputed)
+        measure->recomputed = master->counters.recomputed;
+}
+
 static void count_nodes(struct cst_measure *measure)
 {
     const struct cst_history *history = measure->history;
@@ -166,6 +177,7 @@ enum castell_status cst_measure_create(const struct cst_history *history,
     }
     count_tasks(measure);
     count_nodes(measure);
+    take_counters(measure);
     status = measure_kinds(measure) ? CASTELL_OK : no_memory();
     if (status == CASTELL_OK)
         status = cst_measure_sweep(measure);

@@ -81,7 +81,7 @@ cst_measure_chain(struct cst_measure *measure);
  * What a task waited for last, of those that came before it: the one that was
  * complete last, or NONE when it was submitted later than that.
  */
-uint32_t cst_measure_waited(const struct cst_history *history, uint32_t task,
+uint32_t cst_measure_waited(const struct cst_history *history, uint32_t index,
                             const struct cst_history_attempt *attempt);
 
 /* say.c: the n-th sentence about the run; false when there is none. */

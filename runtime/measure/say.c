@@ -96,9 +96,10 @@ static bool say_limit(const struct cst_measure *measure, char *text)
         [CST_USE_BODIES] = "",
         [CST_USE_PROGRAM] = "main() itself used a core: it computed, or "
                             "submitted tasks",
-        [CST_USE_RUNTIME] = "a task was ready and a core free: the runtime "
-                            "took that long to bring them together; fewer, "
-                            "longer tasks would help",
+        [CST_USE_RUNTIME] =
+            "a task was ready and a core free: the runtime, or "
+            "what else ran on the machine, took that long; fewer, "
+            "longer tasks would help",
         [CST_USE_DATA] = "tasks were waiting for data from other nodes: "
                          "larger tasks, or fewer moves of data, would help",
         [CST_USE_IMBALANCE] = "other nodes had tasks to spare",

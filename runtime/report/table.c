@@ -153,10 +153,11 @@ static void write_nodes(const struct cst_history *history, FILE *to)
             (void)fprintf(to,
                           ",\"counters\":{\"submitted\":%" PRIu64
                           ",\"finished\":%" PRIu64 ",\"failed\":%" PRIu64
-                          ",\"cancelled\":%" PRIu64 ",\"retried\":%" PRIu64 "}",
+                          ",\"cancelled\":%" PRIu64 ",\"retried\":%" PRIu64
+                          ",\"recomputed\":%" PRIu64 "}",
                           node->counters.submitted, node->counters.finished,
                           node->counters.failed, node->counters.cancelled,
-                          node->counters.retried);
+                          node->counters.retried, node->counters.recomputed);
         (void)fputc('}', to);
     }
     (void)fputc(']', to);

@@ -92,6 +92,7 @@ struct cst_trace_counters {
     uint64_t failed;
     uint64_t cancelled;
     uint64_t retried;
+    uint64_t recomputed; /* of several nodes: done again for lost data */
 };
 
 /*

@@ -214,7 +214,8 @@ void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
 }
 
 void cst_trace_counters(struct cst_trace *trace,
-                        const struct castell_counters *counters)
+                        const struct castell_counters *counters,
+                        uint64_t recomputed)
 {
     const struct cst_trace_counters kept = {
         .submitted = counters->submitted,
@@ -222,6 +223,7 @@ void cst_trace_counters(struct cst_trace *trace,
         .failed = counters->failed,
         .cancelled = counters->cancelled,
         .retried = counters->retried,
+        .recomputed = recomputed,
     };
 
     note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_COUNTERS},

@@ -45,9 +45,10 @@ void cst_trace_close(struct cst_trace *trace);
 void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
                     const char *run);
 
-/* What the engine has counted. */
+/* What the engine has counted, and the plan. */
 void cst_trace_counters(struct cst_trace *trace,
-                        const struct castell_counters *counters);
+                        const struct castell_counters *counters,
+                        uint64_t recomputed);
 
 /* How our clock stands to the master's. */
 void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync);

@@ -18,6 +18,7 @@ struct check {
     const struct cst_history *history;
     struct replay *replay;
     bool alone; /* one process */
+    bool *lost; /* was each task sent to a node that died? */
 };
 
 static void wrong(struct check *check, const char *format, ...)
@@ -118,6 +119,25 @@ static bool has_losses(const struct check *check)
     return false;
 }
 
+/* What ran in its last moments is not in the trace of a node that was killed. */
+static void find_lost(struct check *check)
+{
+    const struct cst_history *history = check->history;
+
+    check->lost = cst_zalloc(history->tasks_count + 1);
+    if (!check->lost)
+        tap_bail("no memory");
+    for (size_t i = 0; i < history->assignments_count; i++)
+        if (history->nodes[history->assignments[i].node].gone > 1)
+            check->lost[history->assignments[i].task] = true;
+    for (size_t i = 0; i < history->tasks_count; i++) {
+        uint32_t parent = history->tasks[i].parent;
+
+        if (parent != CST_HISTORY_NONE && check->lost[parent])
+            check->lost[i] = true;
+    }
+}
+
 static void check_attempts(struct check *check, size_t index)
 {
     const struct cst_history *history = check->history;
@@ -147,7 +167,8 @@ static void check_attempts(struct check *check, size_t index)
                   task->id);
         before = attempt;
     }
-    if (good == 0 && !is_off(task) && (task->flags & CST_HISTORY_SUBMITTED))
+    if (good == 0 && !is_off(task) && !check->lost[index] &&
+        (task->flags & CST_HISTORY_SUBMITTED))
         wrong(check, "task %" PRIu64 " was never done", task->id);
     if (good > 1 && !has_losses(check))
         wrong(check, "task %" PRIu64 " was done %zu times", task->id, good);
@@ -207,7 +228,7 @@ static void check_order(struct check *check, size_t index)
         uint32_t track = 0, next = task->attempts;
         uint64_t made = made_at(check, edge->task, &track);
 
-        if (!is_binding(check, index, edge) ||
+        if (!is_binding(check, index, edge) || check->lost[edge->task] ||
             (made == CST_HISTORY_NEVER && is_off(&history->tasks[edge->task])))
             continue;
         for (; next != CST_HISTORY_NONE; next = history->attempts[next].next) {
@@ -424,6 +445,7 @@ void replay_check(const struct cst_history *history, struct replay *ret_replay)
 
     *ret_replay = (struct replay){0};
     check.alone = history->nodes_count == 1;
+    find_lost(&check);
     check_whole(&check);
     check_counters(&check);
     for (size_t i = 0; i < history->tasks_count; i++) {
@@ -435,4 +457,5 @@ void replay_check(const struct cst_history *history, struct replay *ret_replay)
     }
     check_alone(&check);
     check_resources(&check);
+    cst_free(check.lost);
 }

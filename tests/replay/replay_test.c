@@ -58,7 +58,7 @@ static void write_trace(void)
     run(PART, 2);
     run(ADD, 1);
     run(ADD_TOO, 1);
-    cst_trace_counters(trace, &counters);
+    cst_trace_counters(trace, &counters, 0);
     cst_trace_close(trace);
 }
 
