@@ -113,6 +113,7 @@ struct cst_cluster {
     struct cst_map reductions; /* struct cst_known_reduction, by address */
     uint32_t joined;           /* workers so far */
     bool failed;               /* the plan was told that the run has failed */
+    uint64_t cancels;          /* of groups, that the plan was told of */
     struct cst_lock members_lock;
     struct cst_member *members;
 

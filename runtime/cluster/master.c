@@ -306,15 +306,32 @@ bool cst_master_obey(struct cst_cluster *cluster)
     return true;
 }
 
-void cst_master_step(struct cst_cluster *cluster)
+static bool is_off(const struct cst_task *task)
 {
-    bool more = true;
+    return cst_task_is_off(task);
+}
+
+/* What was placed may be cancelled; and all is, when the run has failed. */
+static void cancel_some(struct cst_cluster *cluster)
+{
+    uint64_t cancels = cst_engine_cancels(cluster->engine);
 
     if (!cluster->failed &&
         cst_engine_status(cluster->engine, NULL) != CASTELL_OK) {
         cluster->failed = true;
-        cst_plan_cancel_all(cluster->plan);
+        cst_plan_cancel_those(cluster->plan, NULL);
     }
+    if (cancels == cluster->cancels)
+        return;
+    cluster->cancels = cancels;
+    cst_plan_cancel_those(cluster->plan, is_off);
+}
+
+void cst_master_step(struct cst_cluster *cluster)
+{
+    bool more = true;
+
+    cancel_some(cluster);
     while (more) {
         more = cst_master_obey(cluster);
         cst_node_settle(cluster);

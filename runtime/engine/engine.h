@@ -266,6 +266,8 @@ struct cst_group *cst_engine_group(struct cst_engine *engine, const char *name,
                                    bool make);
 void cst_engine_group_cancel(struct cst_engine *engine,
                              struct cst_group *group);
+/* How many groups were cancelled so far. */
+uint64_t cst_engine_cancels(struct cst_engine *engine);
 
 /* Is the body of a task, which an executor has taken, not to run? */
 static inline bool cst_task_is_off(const struct cst_task *task)

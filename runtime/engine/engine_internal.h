@@ -56,6 +56,7 @@ struct cst_engine {
     /* Guarded by groups_lock. */
     struct cst_lock groups_lock;
     struct cst_group *groups;
+    _Atomic(uint64_t) cancels; /* of groups */
 
     /* Owner: the baton's holder. */
     _Alignas(CST_LINE) struct cst_data *data;

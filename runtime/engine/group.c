@@ -47,8 +47,13 @@ struct cst_group *cst_engine_group(struct cst_engine *engine, const char *name,
 
 void cst_engine_group_cancel(struct cst_engine *engine, struct cst_group *group)
 {
-    (void)engine;
     atomic_store_explicit(&group->cancelled, true, memory_order_release);
+    atomic_fetch_add(&engine->cancels, 1);
+}
+
+uint64_t cst_engine_cancels(struct cst_engine *engine)
+{
+    return atomic_load(&engine->cancels);
 }
 
 void cst_groups_release(struct cst_engine *engine)

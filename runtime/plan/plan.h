@@ -198,8 +198,9 @@ CASTELL_MUST_CHECK enum castell_status cst_plan_add(struct cst_plan *plan,
 /* Cancel a task that was added, if its body has not started. */
 void cst_plan_cancel(struct cst_plan *plan, struct cst_task *task);
 
-/* The run has failed: cancel all that has not started. */
-void cst_plan_cancel_all(struct cst_plan *plan);
+/* Cancel those that have not started; NULL: all, for the run has failed. */
+void cst_plan_cancel_those(struct cst_plan *plan,
+                           bool (*is_meant)(const struct cst_task *task));
 
 /* Place what can be placed now. Call it when something has happened. */
 void cst_plan_go(struct cst_plan *plan, uint64_t now_ns);

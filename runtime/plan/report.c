@@ -288,18 +288,26 @@ void cst_plan_not_come(struct cst_plan *plan, uint32_t node,
     cst_plan_settle(plan);
 }
 
-void cst_plan_cancel_all(struct cst_plan *plan)
+void cst_plan_cancel_those(struct cst_plan *plan,
+                           bool (*is_meant)(const struct cst_task *task))
 {
     const struct cst_plan_ids *ids = &plan->records_by_id;
     size_t slots = ids->slots ? ids->mask + 1 : 0;
+    struct cst_plan_record *record;
 
     /* Those that wait, or are recalled, leave later; the others move slots. */
     for (size_t i = 0; i < slots; i++) {
-        struct cst_plan_record *record = ids->slots[i].thing;
-
-        if (record && record->state != CST_RECORD_AGAIN)
+        record = ids->slots[i].thing;
+        if (record && record->state != CST_RECORD_AGAIN &&
+            (!is_meant || is_meant(record->task)))
             cst_plan_cancel(plan, record->task);
     }
-    while (plan->again.first)
-        cst_plan_cancel(plan, plan->again.first->task);
+    record = plan->again.first;
+    while (record)
+        if (!record->ended && (!is_meant || is_meant(record->task))) {
+            cst_plan_cancel(plan, record->task);
+            record = plan->again.first; /* others may have gone with it */
+        } else {
+            record = record->after;
+        }
 }

@@ -346,6 +346,32 @@ static void test_nested(void)
     ok(wrong == 0, "tasks of tasks, on their nodes");
 }
 
+static void test_cancel(void)
+{
+    enum { TASKS = 1000 };
+    static int pids[TASKS];
+    int ran = 0;
+
+    memset(pids, 0, sizeof(pids));
+    GO(castell_group_begin("many"));
+    for (int i = 0; i < TASKS; i++)
+        submit(
+            &where_kind, NULL, 0,
+            (struct castell_access[]){
+                {.base = &pids[i], .size = sizeof(int), .mode = CASTELL_OUT}},
+            1);
+    GO(castell_group_end());
+    GO(castell_wait_on(
+        &(struct castell_access){.base = &pids[0], .size = sizeof(int)}, 1));
+    GO(castell_group_cancel("many"));
+    GO(castell_group_wait("many"));
+    GO(castell_barrier());
+    for (int i = 0; i < TASKS; i++)
+        ran += pids[i] != 0;
+    ok(ran > 0 && ran < TASKS, "a group is cancelled: %d of %d ran", ran,
+       TASKS);
+}
+
 /* What was freed can be had again when all tasks are done. */
 static void test_free(void)
 {
@@ -441,6 +467,7 @@ static void test_run(int workers, int cores, int master_cores)
     test_matrix();
     test_nested();
     test_free();
+    test_cancel();
     test_files(&party);
     test_refusals();
     test_places(workers + (master_cores > 0));
