@@ -206,12 +206,14 @@ void cst_members_release(struct cst_cluster *cluster);
 
 void cst_fold_init(struct cst_kind *kind);
 extern const size_t cst_fold_argument_size;
-/* A reduction by the kind that names it, or NULL. */
-const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
-                                                   uint64_t kind_hash,
-                                                   uint32_t index);
-/* Tell the body of a fold what it folds; its accesses have been read. */
-void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
+/* The task's access is a leaf of that reduction of its kind; false: there is no
+   such one, or the task is not said to reduce. */
+bool cst_fold_leaf(struct cst_cluster *cluster, struct cst_task *task,
+                   uint32_t access, const struct cst_message_assign *assign,
+                   uint32_t index);
+/* Tell the body of a fold what it folds; its accesses have been read. False:
+   there is no such reduction. */
+bool cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
                    const struct cst_message_assign *assign);
 
 /* ---- story.c: what the trace is told ------------------------------------- */

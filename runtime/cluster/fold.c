@@ -17,24 +17,38 @@ struct fold {
 
 const size_t cst_fold_argument_size = sizeof(struct fold);
 
-const struct castell_reduction *cst_fold_reduction(struct cst_cluster *cluster,
-                                                   uint64_t kind_hash,
-                                                   uint32_t index)
+/* A reduction by the kind that names it, or NULL. */
+static const struct castell_reduction *find(const struct cst_cluster *cluster,
+                                            uint64_t kind_hash, uint32_t index)
 {
     struct cst_kind *kind = cst_map_find(&cluster->kinds, kind_hash);
 
     return kind ? cst_kinds_reduction(kind->name, index) : NULL;
 }
 
-void cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
+bool cst_fold_leaf(struct cst_cluster *cluster, struct cst_task *task,
+                   uint32_t access, const struct cst_message_assign *assign,
+                   uint32_t index)
+{
+    const struct castell_reduction *operation =
+        find(cluster, assign->kind, index);
+
+    if (!operation || !(assign->flags & CST_MESSAGE_REDUCES))
+        return false;
+    task->extra->leaves[access].operation = operation;
+    return true;
+}
+
+bool cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
                    const struct cst_message_assign *assign)
 {
     struct fold *fold = cst_task_argument(visit->task);
     const struct cst_region *region = &visit->job->accesses[0].region;
 
-    *fold = (struct fold){
-        cst_fold_reduction(cluster, assign->kind, assign->fold),
-        assign->accesses - 1, region->size, region->rows, region->pitch};
+    *fold = (struct fold){find(cluster, assign->kind, assign->fold),
+                          assign->accesses - 1, region->size, region->rows,
+                          region->pitch};
+    return fold->operation != NULL;
 }
 
 /* Combine the leaves as one process does, so that the result is the same. */

@@ -118,6 +118,7 @@ void cst_get_assign(struct cst_reader *reader,
     ret_assign->argument_size = (uint32_t)size;
     /* Each takes a byte at least: no more memory for it than was sent. */
     if (size > CASTELL_ARGUMENT_SIZE_MAX ||
+        ((ret_assign->flags & CST_MESSAGE_FOLD) && ret_assign->accesses == 0) ||
         ret_assign->accesses > cst_reader_left(reader) ||
         ret_assign->inputs > cst_reader_left(reader) ||
         ret_assign->outputs > cst_reader_left(reader))

@@ -106,11 +106,8 @@ static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
         fill_access(visit->task, i, &head);
         if (head.path && !cst_path_add(visit, i, &head))
             return false;
-        if (head.mode != CASTELL_REDUCTION)
-            continue;
-        visit->task->extra->leaves[i].operation =
-            cst_fold_reduction(cluster, assign->kind, head.reduction);
-        if (!visit->task->extra->leaves[i].operation)
+        if (head.mode == CASTELL_REDUCTION &&
+            !cst_fold_leaf(cluster, visit->task, i, assign, head.reduction))
             return false;
     }
     return cst_reader_done(message);
@@ -200,12 +197,12 @@ static bool assign(struct cst_cluster *cluster, struct cst_reader *message)
     if (assign.flags & CST_MESSAGE_FOLD)
         assign.argument_size = 0;
     fill_task(visit, kind, &assign);
-    if (!read_accesses(cluster, visit, &assign, message)) {
+    if (!read_accesses(cluster, visit, &assign, message) ||
+        ((assign.flags & CST_MESSAGE_FOLD) &&
+         !cst_fold_fill(cluster, visit, &assign))) {
         visit_destroy(cluster, visit);
         return false;
     }
-    if (assign.flags & CST_MESSAGE_FOLD)
-        cst_fold_fill(cluster, visit, &assign);
     cst_map_add(&cluster->visits, visit->id, visit);
     if (cst_store_assign(cluster->store, visit->job) != CASTELL_OK) {
         (void)cst_map_remove(&cluster->visits, visit->id);

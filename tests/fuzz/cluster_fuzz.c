@@ -75,6 +75,8 @@ static bool copy_assign(const uint8_t *data, size_t size,
         return false;
     check_inside(assign.argument, assign.argument_size, data, size);
     CST_ASSERT(assign.argument_size <= CASTELL_ARGUMENT_SIZE_MAX);
+    /* The first access of a fold is what its leaves are combined with. */
+    CST_ASSERT(!(assign.flags & CST_MESSAGE_FOLD) || assign.accesses > 0);
     CST_ASSERT(assign.accesses <= size && assign.inputs <= size &&
                assign.outputs <= size);
     cst_put_assign(writer, &assign);
