@@ -91,6 +91,8 @@ static void go_on(struct cst_plan *plan, struct cst_plan_entry *entry)
     }
     if (copy->state != CST_COPY_PRESENT || copy->consumed)
         return;
+    if (datum->filling && datum->home == version)
+        return; /* that it is there will be told */
     if (is_busy(plan, datum)) {
         plan->stalled = true;
         return;
