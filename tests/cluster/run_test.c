@@ -375,12 +375,12 @@ static void test_cancel(void)
 /* What was freed can be had again when all tasks are done. */
 static void test_free(void)
 {
-    enum { ROUNDS = 10, BLOCKS = 8, BLOCK = 1 << 16 };
-    uintptr_t seen[ROUNDS * BLOCKS];
+    enum { ROUNDS = 10, EACH = 8, BYTES = 1 << 16 };
+    uintptr_t seen[ROUNDS * EACH];
     int different = 0, wrong = 0;
 
-    for (int i = 0; i < ROUNDS * BLOCKS; i++) {
-        int *block = castell_alloc(BLOCK);
+    for (int i = 0; i < ROUNDS * EACH; i++) {
+        int *block = castell_alloc(BYTES);
         bool fresh = true;
 
         if (!block)
@@ -388,23 +388,23 @@ static void test_free(void)
         *block = i;
         submit(&add_kind, &i, sizeof(i),
                (struct castell_access[]){
-                   {.base = block, .size = BLOCK, .mode = CASTELL_INOUT}},
+                   {.base = block, .size = BYTES, .mode = CASTELL_INOUT}},
                1);
         if (i % 3 == 0) {
             GO(castell_barrier());
             wrong += *block != 2 * i;
         }
         castell_free(block);
-        if (i % BLOCKS == BLOCKS - 1)
+        if (i % EACH == EACH - 1)
             GO(castell_barrier());
         seen[i] = (uintptr_t)block;
         for (int j = 0; j < i; j++)
             fresh = fresh && seen[j] != seen[i];
         different += fresh;
     }
-    ok(wrong == 0 && different <= 2 * BLOCKS,
+    ok(wrong == 0 && different <= 2 * EACH,
        "memory that is freed is used again: %d blocks for %d", different,
-       ROUNDS * BLOCKS);
+       ROUNDS * EACH);
 }
 
 static void test_files(const struct party *party)
