@@ -225,8 +225,8 @@ enum castell_device {
     CASTELL_BINARY = 1, /* a body that runs another program; CPU cores */
     CASTELL_CUDA = 2,
     CASTELL_OPENCL = 3,
-    CASTELL_MPI = 4,
-    CASTELL_CONTAINER = 5, /* the same in a container */
+    CASTELL_MPI = 4, /* processes on several nodes; see castell_mpi_comm() */
+    CASTELL_CONTAINER = 5, /* as BINARY */
 };
 
 /* What one run needs, held for it while it runs. 0 and NULL: no demand. */
@@ -356,25 +356,34 @@ castell_task_submit(const struct castell_submission *submission,
 
 /*
  * For bodies that are other programs: run argv[0] (looked up in $PATH) with
- * argv, a NULL-terminated array, its standard streams bound to the files named
- * (NULL: as ours; standard output replaced, not appended to). Return its exit
- * status, 128 + the signal that ended it, or 127 when it could not be started;
- * the last two are also said on standard error.
+ * argv, NULL-terminated, its standard streams bound to the files named (NULL: as
+ * ours; output replaced, not appended to). Return its exit status, 128 + the
+ * signal that ended it, or 127 when it could not be started, both said as well.
  */
 CASTELL_API int castell_execute(const char *const *argv, const char *in_path,
                                 const char *out_path, const char *err_path);
 
 /*
- * The same in a container of that image, by apptainer, singularity, podman or
- * docker: the first that is in $PATH, or the one that CASTELL_CONTAINER names;
- * 127 when there is none. The program sees, under their own names, the current
- * directory and those of the files in paths (NULL-terminated, or NULL), and has
- * our user, network and standard streams. Sequential: without the container.
+ * The same in a container of that image, by the first of apptainer, singularity,
+ * podman and docker in $PATH, or by CASTELL_CONTAINER; 127 without any. It sees,
+ * under their own names, the current directory and those of the files in paths
+ * (NULL-terminated, or NULL). Sequential: without the container.
  */
 CASTELL_API int castell_execute_in(const char *image, const char *const *argv,
                                    const char *const *paths,
                                    const char *in_path, const char *out_path,
                                    const char *err_path);
+
+/*
+ * In a body of device(mpi): write the communicator of those that run it, one on
+ * each of constraint(nodes=) nodes, to *ret_comm, an MPI_Comm. They are fresh
+ * processes, which submit no tasks; each gets all that the task reads, what rank
+ * 0 writes is the result, and one that returns non-zero or dies fails the task.
+ * Elsewhere it ends the program. Sequential: MPI_COMM_SELF; needs <mpi.h>.
+ */
+#ifndef CASTELL_SEQUENTIAL
+CASTELL_API void castell_mpi_comm(void *ret_comm);
+#endif
 
 /* ---- 6. Waiting ------------------------------------------------------ */
 

@@ -672,6 +672,17 @@ CASTELL_API int castell_execute_in(const char *image, const char *const *argv,
     return castell_execute(argv, in_path, out_path, err_path);
 }
 
+/* MPI is started when it is first asked for. A macro, so that <mpi.h> may be
+   included after this file. */
+#define castell_mpi_comm(ret_comm)                                             \
+    do {                                                                       \
+        int castell_mpi_runs = 0;                                              \
+        (void)MPI_Initialized(&castell_mpi_runs);                              \
+        if (!castell_mpi_runs)                                                 \
+            (void)MPI_Init(NULL, NULL);                                        \
+        *(ret_comm) = MPI_COMM_SELF;                                           \
+    } while (0)
+
 /* ---- Waiting -------------------------------------------------------- */
 
 CASTELL_API enum castell_status castell_barrier(void)

@@ -201,7 +201,7 @@ static bool check_place(struct cst_checker *checker,
         refuse(checker, subject, CST_CLAUSE_EPILOG, "a 'command'");
         return false;
     }
-    if (subject->body->device == CST_DEVICE_CPU)
+    if (subject->body->device != CST_DEVICE_BINARY && !contained)
         cst_report_error(checker->report, command->name.place,
                          "'command' needs device(binary)");
     else if (subject->body->is_defined)

@@ -46,6 +46,16 @@ static void bad_value(struct cst_checker *checker, const struct cst_item *item,
                      (int)item->key.size, item->key.text, why);
 }
 
+/* Only MPI makes several nodes one body's. */
+static void check_device(struct cst_checker *checker,
+                         const struct cst_subject *subject,
+                         const struct cst_item *item)
+{
+    if (subject->body->device != CST_DEVICE_MPI)
+        cst_report_error(checker->report, item->key.place,
+                         "'nodes' above 1 needs device(mpi)");
+}
+
 static void check_number(struct cst_checker *checker,
                          struct cst_subject *subject,
                          const struct cst_item *item, size_t need)
@@ -63,13 +73,9 @@ static void check_number(struct cst_checker *checker,
                  (need == CST_NEED_CORES || need == CST_NEED_NODES))
             bad_value(checker, item, "at least 1 is needed");
         else if (need == CST_NEED_NODES && value > 1)
-            cst_report_error(checker->report, item->key.place,
-                             "tasks that span several nodes ('nodes') are not "
-                             "in this build");
+            check_device(checker, subject, item);
     } else if (need == CST_NEED_NODES) {
-        cst_report_error(checker->report, item->key.place,
-                         "tasks that span several nodes ('nodes') are not in "
-                         "this build");
+        check_device(checker, subject, item);
     }
     if (!constant && subject->implements)
         bad_value(checker, item,

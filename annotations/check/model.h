@@ -96,6 +96,7 @@ enum cst_device_model {
     CST_DEVICE_CPU = 0,
     CST_DEVICE_BINARY,
     CST_DEVICE_CONTAINER,
+    CST_DEVICE_MPI,
 };
 
 /* A function with a body that tasks may run. */

@@ -170,11 +170,12 @@ static void check_failure(struct cst_checker *checker,
 static void check_device(struct cst_checker *checker,
                          struct cst_subject *subject)
 {
-    static const char *const absent[] = {"cuda", "opencl", "mpi"};
+    static const char *const absent[] = {"cuda", "opencl"};
     static const char *const present[] = {
         [CST_DEVICE_CPU] = "cpu",
         [CST_DEVICE_BINARY] = "binary",
         [CST_DEVICE_CONTAINER] = "container",
+        [CST_DEVICE_MPI] = "mpi",
     };
     const struct cst_clause *clause =
         cst_pragma_find(&subject->body->site->pragma, CST_CLAUSE_DEVICE, NULL);
@@ -187,6 +188,10 @@ static void check_device(struct cst_checker *checker,
         if (!cst_token_is(name, present[i]))
             continue;
         subject->body->device = (enum cst_device_model)i;
+        if (i == CST_DEVICE_MPI && subject->implements)
+            cst_report_error(checker->report, name->place,
+                             "a body of device(mpi) is the only one of its "
+                             "task");
         return;
     }
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {

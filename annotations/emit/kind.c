@@ -107,6 +107,7 @@ static const char *device_of(const struct cst_body_model *body)
         [CST_DEVICE_CPU] = "",
         [CST_DEVICE_BINARY] = ".device = CASTELL_BINARY, ",
         [CST_DEVICE_CONTAINER] = ".device = CASTELL_CONTAINER, ",
+        [CST_DEVICE_MPI] = ".device = CASTELL_MPI, ",
     };
 
     return devices[body->device];

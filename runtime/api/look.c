@@ -2,6 +2,7 @@
 #include "device/child.h"
 #include "device/container.h"
 #include "device/execute.h"
+#include "gang/gang.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,10 @@ static struct cst_task *current(void)
 uint32_t castell_task_cores(void)
 {
     const struct cst_task *task = current();
+    uint32_t cores, attempt;
+
+    if (cst_gang_inside(&cores, &attempt))
+        return cores;
 
     return task && task->extra && task->extra->constraint.cores > 1
                ? task->extra->constraint.cores
@@ -32,8 +37,17 @@ uint32_t castell_executors_count(void)
     return cst_run() ? cst_run()->limits.cores : 1;
 }
 
+void castell_mpi_comm(void *ret_comm)
+{
+    castell_must(cst_gang_comm(ret_comm), NULL);
+}
+
 uint32_t castell_task_attempt(void)
 {
+    uint32_t cores, attempt;
+
+    if (cst_gang_inside(&cores, &attempt))
+        return attempt;
     return current() ? current()->attempt : 0;
 }
 

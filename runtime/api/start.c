@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "device/child.h"
 #include "device/threads.h"
+#include "gang/gang.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,9 @@ enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
         *ret_self = self;
         return CASTELL_OK;
     }
+    if (!run && cst_gang_is_member())
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s() was called by a body of device(mpi)", call);
     if (!run)
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called before castell_start()", call);
@@ -267,6 +271,8 @@ static enum castell_status start(struct cst_run *run,
     if (status == CASTELL_OK)
         status = cst_worker_start(run->engine, run->topo, run->limits.cores,
                                   &run->worker);
+    if (status == CASTELL_OK)
+        cst_worker_know_files(run->worker, cst_file_is_name);
     if (status == CASTELL_OK && run->cluster)
         status = cst_cluster_watch(run->cluster);
     if (status == CASTELL_OK && cluster.role == CST_CLUSTER_WORKER)
@@ -285,6 +291,8 @@ enum castell_status castell_start_with(const struct castell_options *options)
         return cst_fail(CASTELL_ERR_INVALID,
                         "castell_start() was called again before "
                         "castell_stop()");
+    if (cst_gang_is_member())
+        cst_gang_serve();
     status = start(&run_here, options ? options : &none);
     if (status != CASTELL_OK) {
         if (run_here.cluster)

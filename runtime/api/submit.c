@@ -136,7 +136,7 @@ static enum castell_status know(struct castell_kind *kind,
 static bool is_here(enum castell_device device)
 {
     return device == CASTELL_CPU || device == CASTELL_BINARY ||
-           device == CASTELL_CONTAINER;
+           device == CASTELL_CONTAINER || device == CASTELL_MPI;
 }
 
 static enum castell_status known_kind(struct castell_kind *kind,
@@ -177,6 +177,11 @@ check_somewhere(const struct cst_kind *kind,
     uint32_t choices = atomic_load(&kind->choices_count);
     enum castell_status status = CASTELL_ERR_UNSATISFIABLE;
 
+    if (kind->choices[0].device == CASTELL_MPI)
+        return cst_cluster_check_gang(
+            cluster,
+            from->constraint ? from->constraint : &kind->choices[0].constraint,
+            kind->label, from->where);
     if (from->constraint)
         return cst_cluster_check(cluster, from->constraint, kind->label,
                                  from->where);
@@ -199,7 +204,7 @@ static enum castell_status check_possible(const struct cst_kind *kind,
         return cst_constraint_check(limits, from->constraint, kind->label,
                                     from->where);
     for (uint32_t i = 0; i < choices; i++)
-        if (kind->choices[i].possible)
+        if (kind->choices[i].possible && kind->choices[i].constraint.nodes <= 1)
             return CASTELL_OK;
     return cst_constraint_check(limits, &kind->choices[0].constraint,
                                 kind->label, from->where);
@@ -439,7 +444,8 @@ castell_kind_implement(const char *kind_name,
         return cst_fail(CASTELL_ERR_INVALID,
                         "an implementation of %s without a body",
                         kind_name ? kind_name : "no task");
-    if (!is_here(implementation->device))
+    if (!is_here(implementation->device) ||
+        implementation->device == CASTELL_MPI)
         return cst_fail(CASTELL_ERR_INVALID,
                         "implementation %s of task %s is for a device that is "
                         "not in this build",

@@ -399,7 +399,7 @@ bool cst_cluster_left_well(const struct cst_cluster *cluster,
 
 bool cst_cluster_is_idle(const struct cst_cluster *cluster)
 {
-    return cluster->visits.count == 0;
+    return cluster->visits.count == 0 && !cluster->berths;
 }
 
 void cst_cluster_stop(struct cst_cluster *cluster)

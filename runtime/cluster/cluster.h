@@ -100,4 +100,10 @@ cst_cluster_check(struct cst_cluster *cluster,
                   const struct castell_constraint *constraint,
                   const char *task_label, const char *where);
 
+/* The same of a task that runs on constraint->nodes of them together. */
+CASTELL_MUST_CHECK enum castell_status
+cst_cluster_check_gang(struct cst_cluster *cluster,
+                       const struct castell_constraint *constraint,
+                       const char *task_label, const char *where);
+
 #endif

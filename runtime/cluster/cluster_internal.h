@@ -25,6 +25,7 @@ struct cst_visit {
     struct cst_store_job *job;
     struct cst_task *task;
     struct cst_path *paths;
+    struct cst_lead *lead; /* it leads a gang */
 };
 
 /* Memory that main has freed, and that is not released yet. */
@@ -33,6 +34,9 @@ struct cst_freed {
     void *memory;
     size_t size;
 };
+
+/* Cores and so on that are kept here for a gang; see gang.c. */
+struct cst_berth;
 
 /* The name of a file that a task's access is. */
 struct cst_path {
@@ -96,6 +100,8 @@ struct cst_cluster {
     struct cst_map visits; /* by id */
     struct cst_map kinds;  /* struct cst_kind, by hash of the name */
     struct cst_kind fold_kind;
+    struct cst_kind berth_kind;
+    struct cst_berth *berths;
     uint64_t *unsent; /* versions whose sending was over, or failed, at once */
     size_t unsent_count;
     size_t unsent_max;
@@ -148,6 +154,55 @@ void cst_node_guest_done(void *context, struct cst_task *task);
 void cst_node_catch_up(struct cst_cluster *cluster);
 /* What the store could not be told from within. */
 void cst_node_settle(struct cst_cluster *cluster);
+
+/* How a task that was assigned ended, to the master. */
+void cst_node_report_failure(struct cst_cluster *cluster, uint64_t id,
+                             uint32_t attempt, const char *how);
+/* recall.c: take back a task that has not been started, if there is one; NULL
+   if not. */
+struct cst_visit *cst_node_withdraw(struct cst_cluster *cluster, uint64_t id,
+                                    uint32_t attempt);
+void cst_node_recall(struct cst_cluster *cluster, uint64_t id,
+                     uint32_t attempt);
+void cst_node_cancel(struct cst_cluster *cluster, uint64_t id,
+                     uint32_t attempt);
+void cst_visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit);
+
+/* ---- gang.c: tasks that several nodes run together ------------------------ */
+
+void cst_gang_init(struct cst_cluster *cluster);
+void cst_gang_release(struct cst_cluster *cluster);
+/* The visit leads one; false: no memory. */
+bool cst_lead_add(struct cst_visit *visit);
+void cst_lead_free(struct cst_visit *visit);
+/* Its inputs are there. */
+void cst_lead_fired(struct cst_cluster *cluster, struct cst_visit *visit);
+/* It was to end, for a node of its gang is lost; so it will run again. */
+bool cst_lead_is_stopped(const struct cst_visit *visit);
+/* May it be withdrawn without asking the engine? */
+bool cst_lead_waits(const struct cst_visit *visit);
+bool cst_gang_order(struct cst_cluster *cluster, uint8_t what,
+                    struct cst_reader *message);
+/* Say which berths are taken since. */
+void cst_berths_settle(struct cst_cluster *cluster);
+/* Is that task one? Then it is over. */
+bool cst_berth_done(struct cst_cluster *cluster, struct cst_task *task);
+/* The master. */
+bool cst_gang_report(struct cst_cluster *cluster, uint32_t node,
+                     struct cst_reader *message);
+void cst_order_berth(void *cluster_, uint32_t node, uint64_t id,
+                     uint32_t attempt,
+                     const struct castell_constraint *constraint);
+void cst_order_unberth(void *cluster_, uint32_t node, uint64_t id,
+                       uint32_t attempt);
+void cst_order_muster(void *cluster_, uint32_t node, uint64_t id,
+                      uint32_t attempt, const uint32_t *others,
+                      uint32_t others_count);
+void cst_order_disband(void *cluster_, uint32_t node, uint64_t id,
+                       uint32_t attempt);
+/* The order in cluster->out goes there. */
+void cst_order_give(struct cst_cluster *cluster, uint32_t node);
+const char *cst_member_name(struct cst_cluster *cluster, uint32_t number);
 
 /* ---- master.c: what the plan wants done, and hears --------------------- */
 

@@ -295,10 +295,16 @@ static bool small_came(struct cst_cluster *cluster, uint32_t peer,
     return true;
 }
 
+static bool is_of_gang(uint8_t what)
+{
+    return what == CST_MESSAGE_FIRED || what == CST_MESSAGE_BERTHED;
+}
+
 static bool is_report(uint8_t what)
 {
     return what == CST_MESSAGE_DONE || what == CST_MESSAGE_ARRIVED ||
-           what == CST_MESSAGE_RECALLED || what == CST_MESSAGE_NOT_COME;
+           what == CST_MESSAGE_RECALLED || what == CST_MESSAGE_NOT_COME ||
+           is_of_gang(what);
 }
 
 /* A whole message without payload. */
@@ -312,6 +318,8 @@ static bool take(struct cst_cluster *cluster, uint32_t peer, const void *bytes,
         return false;
     if (*reader.at == CST_MESSAGE_CLOCK)
         return cst_story_clock(cluster, peer, &reader);
+    if (cluster->is_master && is_of_gang(*reader.at))
+        return cst_gang_report(cluster, peer, &reader);
     if (cluster->is_master)
         return is_report(*reader.at) &&
                cst_master_report(cluster, peer, &reader);

@@ -20,12 +20,11 @@ static void needs(void *context, struct cst_task *task,
     const struct cst_task_extra *extra = task->extra;
 
     (void)context;
-    *ret_needs = (struct cst_plan_needs){0};
+    *ret_needs = (struct cst_plan_needs){.cost = extra ? extra->cost : 0};
     if (!extra)
         return;
     if (extra->deadline_ns != UINT64_MAX)
         ret_needs->deadline_ns = extra->deadline_ns;
-    ret_needs->cost = extra->cost;
     if (extra->has_constraint)
         ret_needs->constraint = &extra->constraint;
 }
@@ -436,6 +435,10 @@ enum castell_status cst_master_init(struct cst_cluster *cluster,
         .cut = cst_order_cut,
         .recall = cst_order_recall,
         .cancel = cst_order_cancel,
+        .berth = cst_order_berth,
+        .unberth = cst_order_unberth,
+        .muster = cst_order_muster,
+        .disband = cst_order_disband,
         .root = cst_order_root,
         .home = cst_order_home,
         .save = cst_order_save,

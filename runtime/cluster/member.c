@@ -71,6 +71,52 @@ enum castell_status cst_cluster_check(struct cst_cluster *cluster,
     return status;
 }
 
+/* Members go when the holder of the baton, who asks, says so. */
+const char *cst_member_name(struct cst_cluster *cluster, uint32_t number)
+{
+    const char *name = "?";
+
+    cst_lock_take(&cluster->members_lock);
+    for (struct cst_member *member = cluster->members; member;
+         member = member->next)
+        if (member->number == number)
+            name = member->hello.name;
+    cst_lock_drop(&cluster->members_lock);
+    return name;
+}
+
+enum castell_status
+cst_cluster_check_gang(struct cst_cluster *cluster,
+                       const struct castell_constraint *demand,
+                       const char *task_label, const char *where)
+{
+    struct castell_constraint alone = *demand;
+    uint32_t fitting = 0;
+    uint32_t there = 0;
+
+    alone.nodes = 1;
+    cst_lock_take(&cluster->members_lock);
+    for (struct cst_member *member = cluster->members; member;
+         member = member->next) {
+        if (member->number == CST_NET_MASTER && !cluster->options.home_runs)
+            continue;
+        there++;
+        if (cst_constraint_check(&member->hello.limits, &alone, task_label,
+                                 where) == CASTELL_OK)
+            fitting++;
+    }
+    cst_lock_drop(&cluster->members_lock);
+    if (fitting > 0 && fitting >= demand->nodes)
+        return CASTELL_OK;
+    if (demand->nodes <= 1)
+        return cst_cluster_check(cluster, &alone, task_label, where);
+    return cst_fail(CASTELL_ERR_UNSATISFIABLE,
+                    "task %s%s%s%s needs nodes=%u; of the %u nodes that run "
+                    "tasks %u can be among them",
+                    task_label, where ? " (" : "", where ? where : "",
+                    where ? ")" : "", demand->nodes, there, fitting);
+}
+
 void cst_members_release(struct cst_cluster *cluster)
 {
     while (cluster->members) {

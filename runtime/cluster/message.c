@@ -77,6 +77,41 @@ static void get_constraint(struct cst_reader *reader,
     ret_constraint->storage = cst_get_varint(reader);
 }
 
+void cst_put_berth(struct cst_writer *writer,
+                   const struct cst_message_berth *berth)
+{
+    cst_put_varint(writer, berth->id);
+    cst_put_varint(writer, berth->attempt);
+    put_constraint(writer, &berth->constraint);
+}
+
+void cst_get_berth(struct cst_reader *reader,
+                   struct cst_message_berth *ret_berth)
+{
+    ret_berth->id = cst_get_varint(reader);
+    ret_berth->attempt = cst_get_count(reader, UINT32_MAX);
+    get_constraint(reader, &ret_berth->constraint);
+}
+
+void cst_put_muster(struct cst_writer *writer,
+                    const struct cst_message_muster *muster)
+{
+    cst_put_varint(writer, muster->id);
+    cst_put_varint(writer, muster->attempt);
+    cst_put_varint(writer, muster->nodes);
+    cst_put_bytes(writer, muster->hosts, muster->hosts_size);
+}
+
+void cst_get_muster(struct cst_reader *reader,
+                    struct cst_message_muster *ret_muster)
+{
+    ret_muster->id = cst_get_varint(reader);
+    ret_muster->attempt = cst_get_count(reader, UINT32_MAX);
+    ret_muster->nodes = cst_get_count(reader, UINT32_MAX);
+    ret_muster->hosts =
+        (const char *)cst_get_bytes(reader, &ret_muster->hosts_size);
+}
+
 void cst_put_assign(struct cst_writer *writer,
                     const struct cst_message_assign *assign)
 {

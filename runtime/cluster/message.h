@@ -22,6 +22,10 @@ enum cst_message {
     CST_MESSAGE_CUT,
     CST_MESSAGE_RECALL,
     CST_MESSAGE_CANCEL,
+    CST_MESSAGE_BERTH,
+    CST_MESSAGE_UNBERTH,
+    CST_MESSAGE_MUSTER,
+    CST_MESSAGE_DISBAND,
     /* Orders to node 0. */
     CST_MESSAGE_ROOT,
     CST_MESSAGE_HOME,
@@ -31,6 +35,8 @@ enum cst_message {
     CST_MESSAGE_ARRIVED,  /* a version, nanoseconds */
     CST_MESSAGE_RECALLED, /* a task, its attempt */
     CST_MESSAGE_NOT_COME, /* a version, 0 */
+    CST_MESSAGE_FIRED,    /* a task, its attempt: so with berthed */
+    CST_MESSAGE_BERTHED,
     /* From node to node; the version's bytes are the payload. */
     CST_MESSAGE_DATA,
     /* The same; they follow the piece. */
@@ -72,6 +78,7 @@ enum cst_message_flags {
     CST_MESSAGE_REDUCES = 1 << 3,
     CST_MESSAGE_FOLD = 1 << 4,
     CST_MESSAGE_FINAL = 1 << 5,
+    CST_MESSAGE_GANG = 1 << 6,
 };
 
 struct cst_message_access {
@@ -104,6 +111,32 @@ void cst_put_access(struct cst_writer *writer,
                     const struct cst_message_access *access);
 void cst_get_access(struct cst_reader *reader,
                     struct cst_message_access *ret_access);
+
+/* Keep so much for an attempt that another node leads. */
+struct cst_message_berth {
+    uint64_t id;
+    uint32_t attempt;
+    struct castell_constraint constraint; /* cores, memory and storage of it */
+};
+
+void cst_put_berth(struct cst_writer *writer,
+                   const struct cst_message_berth *berth);
+void cst_get_berth(struct cst_reader *reader,
+                   struct cst_message_berth *ret_berth);
+
+/* Start a task on several nodes. */
+struct cst_message_muster {
+    uint64_t id;
+    uint32_t attempt;
+    uint32_t nodes;
+    const char *hosts; /* not ended by a 0 when it was read */
+    size_t hosts_size;
+};
+
+void cst_put_muster(struct cst_writer *writer,
+                    const struct cst_message_muster *muster);
+void cst_get_muster(struct cst_reader *reader,
+                    struct cst_message_muster *ret_muster);
 
 struct cst_message_done {
     uint64_t id;

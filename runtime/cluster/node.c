@@ -21,23 +21,14 @@ static void report_done(struct cst_cluster *cluster,
     cst_cluster_send(cluster, CST_NET_MASTER);
 }
 
-static void report_failure(struct cst_cluster *cluster, uint64_t id,
-                           uint32_t attempt, const char *how)
+void cst_node_report_failure(struct cst_cluster *cluster, uint64_t id,
+                             uint32_t attempt, const char *how)
 {
     struct cst_message_done done = {
         .id = id, .attempt = attempt, .failed = true};
 
     (void)snprintf(done.text, sizeof(done.text), "%s", how);
     report_done(cluster, &done);
-}
-
-static void report_recalled(struct cst_cluster *cluster, uint64_t id,
-                            uint32_t attempt)
-{
-    if (cluster->is_master)
-        cst_master_recalled(cluster, 0, id, attempt);
-    else
-        cst_cluster_report(cluster, CST_MESSAGE_RECALLED, id, attempt);
 }
 
 /* ---- A task comes --------------------------------------------------------- */
@@ -75,6 +66,7 @@ static void fill_access(struct cst_task *task, uint32_t index,
 static void visit_free(struct cst_visit *visit)
 {
     cst_paths_free(visit);
+    cst_lead_free(visit);
     cst_free(visit);
 }
 
@@ -135,12 +127,13 @@ static void fill_task(struct cst_visit *visit, struct cst_kind *kind,
             task->extra->constraint.cores = 1;
         task->extra->has_constraint = true;
     }
+    task->argument_size = assign->argument_size;
     if (assign->argument_size > 0)
         memcpy(cst_task_argument(task), assign->argument,
                assign->argument_size);
 }
 
-static void visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit)
+void cst_visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit)
 {
     if (visit->job)
         cst_store_job_free(visit->job);
@@ -167,7 +160,7 @@ static struct cst_visit *visit_new(struct cst_cluster *cluster,
         folds ? cst_fold_argument_size : assign->argument_size,
         (assign->flags & CST_MESSAGE_REDUCES) != 0);
     if (!visit->job || !visit->task || !cst_map_reserve(&cluster->visits, 1)) {
-        visit_destroy(cluster, visit);
+        cst_visit_destroy(cluster, visit);
         return NULL;
     }
     visit->job->id = assign->id;
@@ -190,8 +183,8 @@ static bool assign(struct cst_cluster *cluster, struct cst_reader *message)
         return false;
     visit = visit_new(cluster, &assign);
     if (!visit) {
-        report_failure(cluster, assign.id, assign.attempt,
-                       "there is no memory for it on its node");
+        cst_node_report_failure(cluster, assign.id, assign.attempt,
+                                "there is no memory for it on its node");
         return true;
     }
     if (assign.flags & CST_MESSAGE_FOLD)
@@ -200,15 +193,21 @@ static bool assign(struct cst_cluster *cluster, struct cst_reader *message)
     if (!read_accesses(cluster, visit, &assign, message) ||
         ((assign.flags & CST_MESSAGE_FOLD) &&
          !cst_fold_fill(cluster, visit, &assign))) {
-        visit_destroy(cluster, visit);
+        cst_visit_destroy(cluster, visit);
         return false;
+    }
+    if ((assign.flags & CST_MESSAGE_GANG) && !cst_lead_add(visit)) {
+        cst_visit_destroy(cluster, visit);
+        cst_node_report_failure(cluster, assign.id, assign.attempt,
+                                "there is no memory for it on its node");
+        return true;
     }
     cst_map_add(&cluster->visits, visit->id, visit);
     if (cst_store_assign(cluster->store, visit->job) != CASTELL_OK) {
         (void)cst_map_remove(&cluster->visits, visit->id);
-        visit_destroy(cluster, visit);
-        report_failure(cluster, assign.id, assign.attempt,
-                       "there is no memory for its data on its node");
+        cst_visit_destroy(cluster, visit);
+        cst_node_report_failure(cluster, assign.id, assign.attempt,
+                                "there is no memory for its data on its node");
     }
     return true;
 }
@@ -223,24 +222,26 @@ static void on_fire(void *context, struct cst_store_job *job, const char *error)
     visit->fired = true;
     if (error) {
         (void)cst_map_remove(&cluster->visits, visit->id);
-        report_failure(cluster, visit->id, visit->attempt, error);
+        cst_node_report_failure(cluster, visit->id, visit->attempt, error);
         visit->job = NULL;
-        visit_destroy(cluster, visit);
+        cst_visit_destroy(cluster, visit);
         return;
     }
     for (uint32_t i = 0; i < job->accesses_count; i++)
         cst_task_accesses(visit->task)[i].base = job->buffers[i];
     cst_paths_apply(visit);
-    cst_engine_guest_ready(cluster->engine, visit->task);
+    if (visit->lead)
+        cst_lead_fired(cluster, visit);
+    else
+        cst_engine_guest_ready(cluster->engine, visit->task);
 }
 
-/* Its body has returned, or it was found not to be wanted before it began. */
-void cst_node_guest_done(void *context, struct cst_task *task)
+static void visit_done(struct cst_cluster *cluster, struct cst_task *task)
 {
-    struct cst_cluster *cluster = context;
     struct cst_visit *visit = task->extra->guest;
     bool good = !(task->flags & (CST_TASK_FAILED | CST_TASK_CANCELLED));
-    bool last = visit->last && task->kind->on_failure == CASTELL_IGNORE;
+    bool last = visit->last && task->kind->on_failure == CASTELL_IGNORE &&
+                !cst_lead_is_stopped(visit);
     struct cst_message_done done = {.id = visit->id,
                                     .attempt = visit->attempt,
                                     .failed = !good,
@@ -260,43 +261,13 @@ void cst_node_guest_done(void *context, struct cst_task *task)
     visit_free(visit);
 }
 
-/* Take back a task that has not been started, if there is one; NULL if not. */
-static struct cst_visit *withdraw(struct cst_cluster *cluster, uint64_t id,
-                                  uint32_t attempt)
+/* Its body has returned, or it was found not to be wanted before it began. */
+void cst_node_guest_done(void *context, struct cst_task *task)
 {
-    struct cst_visit *visit = cst_map_find(&cluster->visits, id);
+    struct cst_cluster *cluster = context;
 
-    if (!visit || visit->attempt != attempt)
-        return NULL;
-    if (visit->fired && !cst_engine_guest_recall(cluster->engine, visit->task))
-        return NULL;
-    (void)cst_map_remove(&cluster->visits, id);
-    cst_store_withdraw(cluster->store, visit->job);
-    visit->job = NULL;
-    return visit;
-}
-
-static void recall(struct cst_cluster *cluster, uint64_t id, uint32_t attempt)
-{
-    struct cst_visit *visit = withdraw(cluster, id, attempt);
-
-    if (!visit)
-        return;
-    visit_destroy(cluster, visit);
-    report_recalled(cluster, id, attempt);
-}
-
-static void cancel(struct cst_cluster *cluster, uint64_t id, uint32_t attempt)
-{
-    struct cst_visit *visit = withdraw(cluster, id, attempt);
-
-    if (visit) {
-        visit_destroy(cluster, visit);
-        return;
-    }
-    visit = cst_map_find(&cluster->visits, id);
-    if (visit && visit->attempt == attempt)
-        visit->unwanted = true;
+    if (!cst_berth_done(cluster, task))
+        visit_done(cluster, task);
 }
 
 /* ---- Orders --------------------------------------------------------------- */
@@ -354,9 +325,9 @@ static bool take_task_order(struct cst_cluster *cluster, uint8_t what,
     if (!cst_reader_done(message))
         return false;
     if (what == CST_MESSAGE_RECALL)
-        recall(cluster, id, attempt);
+        cst_node_recall(cluster, id, attempt);
     else
-        cancel(cluster, id, attempt);
+        cst_node_cancel(cluster, id, attempt);
     return true;
 }
 
@@ -377,6 +348,11 @@ bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message)
     case CST_MESSAGE_RECALL:
     case CST_MESSAGE_CANCEL:
         return take_task_order(cluster, what, message);
+    case CST_MESSAGE_BERTH:
+    case CST_MESSAGE_UNBERTH:
+    case CST_MESSAGE_MUSTER:
+    case CST_MESSAGE_DISBAND:
+        return cst_gang_order(cluster, what, message);
     case CST_MESSAGE_ROOT:
     case CST_MESSAGE_HOME:
     case CST_MESSAGE_SAVE:
@@ -410,6 +386,7 @@ void cst_node_catch_up(struct cst_cluster *cluster)
 
 void cst_node_settle(struct cst_cluster *cluster)
 {
+    cst_berths_settle(cluster);
     while (cluster->unsent_count > 0)
         cst_store_sent(cluster->store, cluster->unsent[--cluster->unsent_count],
                        true);
@@ -476,6 +453,7 @@ enum castell_status cst_node_init(struct cst_cluster *cluster)
     enum castell_status status = know_kinds(cluster);
 
     cst_fold_init(&cluster->fold_kind);
+    cst_gang_init(cluster);
     if (status != CASTELL_OK)
         return status;
     return cst_store_create(cluster->is_master ? &home : &away, cluster,
@@ -489,6 +467,7 @@ void cst_node_release(struct cst_cluster *cluster)
 
     while ((visit = cst_map_next(&cluster->visits, &cursor)))
         visit_free(visit); /* its job is the store's, its task the engine's */
+    cst_gang_release(cluster);
     cst_map_release(&cluster->visits);
     cst_map_release(&cluster->kinds);
     cst_store_destroy(cluster->store);

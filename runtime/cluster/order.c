@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Give the order in cluster->out; node 0 gets it when the plan is done. */
-static void give(struct cst_cluster *cluster, uint32_t node)
+void cst_order_give(struct cst_cluster *cluster, uint32_t node)
 {
     if (node != CST_NET_MASTER) {
         cst_cluster_send(cluster, node);
@@ -116,6 +116,8 @@ static void fill_head(struct cst_cluster *cluster,
         head->flags |= CST_MESSAGE_SUSPECT;
     if (assignment->flags & CST_PLAN_LAST)
         head->flags |= CST_MESSAGE_LAST;
+    if (assignment->flags & CST_PLAN_GANG)
+        head->flags |= CST_MESSAGE_GANG;
     if (task->flags & CST_TASK_FINAL)
         head->flags |= CST_MESSAGE_FINAL;
     if (task->flags & CST_TASK_REDUCES)
@@ -158,7 +160,7 @@ void cst_order_assign(void *cluster_,
         cst_put_assign(out, &head);
         put_accesses(cluster, out, assignment);
     }
-    give(cluster, assignment->node);
+    cst_order_give(cluster, assignment->node);
 }
 
 static void order_piece(struct cst_cluster *cluster, enum cst_message what,
@@ -172,7 +174,7 @@ static void order_piece(struct cst_cluster *cluster, enum cst_message what,
     if (what == CST_MESSAGE_PUSH || what == CST_MESSAGE_CUT)
         cst_put_varint(out, number);
     cst_put_piece(out, &piece, &nothing, false);
-    give(cluster, node);
+    cst_order_give(cluster, node);
 }
 
 void cst_order_push(void *cluster_, uint32_t from, uint32_t to,
@@ -207,7 +209,7 @@ void cst_order_drop(void *cluster_, uint32_t node, uint64_t version)
     struct cst_cluster *cluster = cluster_;
 
     cst_put_varint(cst_begin(cluster, CST_MESSAGE_DROP), version);
-    give(cluster, node);
+    cst_order_give(cluster, node);
 }
 
 static void order_task(struct cst_cluster *cluster, enum cst_message what,
@@ -217,7 +219,19 @@ static void order_task(struct cst_cluster *cluster, enum cst_message what,
 
     cst_put_varint(out, id);
     cst_put_varint(out, attempt);
-    give(cluster, node);
+    cst_order_give(cluster, node);
+}
+
+void cst_order_unberth(void *cluster_, uint32_t node, uint64_t id,
+                       uint32_t attempt)
+{
+    order_task(cluster_, CST_MESSAGE_UNBERTH, node, id, attempt);
+}
+
+void cst_order_disband(void *cluster_, uint32_t node, uint64_t id,
+                       uint32_t attempt)
+{
+    order_task(cluster_, CST_MESSAGE_DISBAND, node, id, attempt);
 }
 
 void cst_order_recall(void *cluster_, uint32_t node, uint64_t id,

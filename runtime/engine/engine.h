@@ -65,6 +65,8 @@ struct cst_outcome {
     bool failed;       /* it has; else it was cancelled */
 };
 
+struct cst_gang_crew;
+
 /* What few tasks have. */
 struct cst_task_extra {
     uint64_t deadline_ns;                 /* absolute; UINT64_MAX: none */
@@ -78,6 +80,8 @@ struct cst_task_extra {
     uint32_t bypassed;           /* times that a later task was admitted */
     void *guest;                 /* GUEST: its owner's */
     char *how;                   /* GUEST: it failed; the owner frees it */
+    struct cst_gang_crew *crew;  /* GUEST: who runs it together; or NULL */
+    const bool *files; /* with crew: by access, is it the name of a file? */
     struct cst_claim claim;
     struct cst_leaf leaves[]; /* REDUCES: one an access */
 };

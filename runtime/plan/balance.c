@@ -11,7 +11,7 @@ enum { LONG_ENOUGH_NS = 1000000 }; /* of work, to be worth taking back */
 /* Has nobody been promised anything of what it makes? */
 static bool is_free_to_go(const struct cst_plan_record *record)
 {
-    if (record->recalled || record->ended || record->cancelled)
+    if (record->recalled || record->ended || record->cancelled || record->gang)
         return false;
     for (uint32_t i = 0; i < record->outputs_count; i++) {
         const struct cst_version *version = record->outputs[i].version;

@@ -129,6 +129,9 @@ static void check_node(const struct cst_plan *plan,
         work += record->estimate_ns * record->cores;
         count++;
     }
+    if (node->gang && node->gang->record->node != node)
+        work += node->gang->record->estimate_ns * node->gang->record->cores;
+    CST_ASSERT(!node->gang || node->gang->record->state == CST_RECORD_PLACED);
     CST_ASSERT(plan->live[node->at] == node);
     CST_ASSERT(incoming == node->incoming_bytes && work == node->work_ns);
     CST_ASSERT(count == node->placed.count);

@@ -140,11 +140,14 @@ void cst_record_place(struct cst_plan *plan, struct cst_plan_record *record,
     record->node = node;
     record->attempt++;
     record->state = CST_RECORD_PLACED;
-    record->flags &= ~(uint32_t)(CST_PLAN_KEEP | CST_PLAN_LAST);
+    record->flags &= ~(uint32_t)(CST_PLAN_KEEP | CST_PLAN_LAST | CST_PLAN_GANG);
     if (kind->retries > 0 || kind->timeout_ns > 0)
         record->flags |= CST_PLAN_KEEP;
     if (record->failures >= kind->retries)
         record->flags |= CST_PLAN_LAST;
+    /* What is lost with one of its nodes is tried again with the same input. */
+    if (record->nodes > 1)
+        record->flags |= CST_PLAN_GANG | CST_PLAN_KEEP;
     if (plan->generation_left > 0)
         plan->generation_left--;
     cst_records_append(&node->placed, record);
@@ -160,8 +163,9 @@ void cst_record_unplace(struct cst_plan *plan, struct cst_plan_record *record)
 {
     struct cst_plan_node *node = record->node;
 
-    (void)plan;
     CST_ASSERT(record->state == CST_RECORD_PLACED);
+    if (record->gang)
+        cst_gang_leave(plan, record);
     cst_records_remove(&node->placed, record);
     node->work_ns -= record->estimate_ns * record->cores;
     node->cores_asked -= record->cores;

@@ -51,8 +51,8 @@ bool cst_node_fits(const struct cst_plan_node *node,
 {
     const struct cst_limits *limits = node->limits;
 
-    return constraint->cores <= limits->cores && constraint->nodes <= 1 &&
-           constraint->gpus == 0 && constraint->gpu_memory == 0 &&
+    return constraint->cores <= limits->cores && constraint->gpus == 0 &&
+           constraint->gpu_memory == 0 &&
            constraint->memory <= limits->memory &&
            constraint->storage <= limits->storage &&
            (!constraint->arch || strcmp(constraint->arch, limits->arch) == 0) &&
@@ -289,6 +289,7 @@ static void place_at(struct cst_plan *plan, const struct asks *asks,
     record->choice = (uint8_t)offer->choice;
     record->task->choice = record->choice;
     record->cores = constraint->cores > 1 ? constraint->cores : 1;
+    record->nodes = constraint->nodes > 1 ? constraint->nodes : 1;
     record->estimate_ns = offer->estimate_ns;
     cst_record_place(plan, record, offer->node);
 }
@@ -437,6 +438,7 @@ void cst_plan_go(struct cst_plan *plan, uint64_t now_ns)
     plan->now_ns = now_ns;
     if (plan->again.first)
         place_again(plan);
+    cst_gangs_go(plan);
     place_blocked(plan);
     place_ready(plan);
     if (!plan->again.first && plan->waiting == 0 && plan->placed > 0)

@@ -60,6 +60,7 @@ void cst_plan_destroy(struct cst_plan *plan)
 {
     if (!plan)
         return;
+    cst_gangs_drop(plan);
     forget_tasks(plan);
     drop_reductions(plan);
     cst_plan_drop_wishes(plan);

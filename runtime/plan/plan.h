@@ -56,6 +56,9 @@ enum cst_plan_flags {
     CST_PLAN_SUSPECT = 1 << 1, /* it ran when a node died: in a child process */
     CST_PLAN_LAST = 1 << 2,    /* it is not tried again when it fails; what it
                                   has made stays where failures are ignored */
+    CST_PLAN_GANG = 1 << 3,    /* it runs on several nodes together: its node
+                                  leads, tells when it has its inputs, and
+                                  starts it on ops->muster() */
 };
 
 /* One attempt to run a task. Valid during the call that gets it. */
@@ -116,6 +119,19 @@ struct cst_plan_ops {
     /* Of node 0: copy a version from main's memory to a buffer, before granted()
        or home(), which follows, lets something else overwrite it. */
     void (*save)(void *context, const struct cst_plan_piece *piece);
+
+    /* Keep cores, memory and storage for an attempt that another node leads, as
+       for a task, and say when they are kept; until unberth(). */
+    void (*berth)(void *context, uint32_t node, uint64_t id, uint32_t attempt,
+                  const struct castell_constraint *constraint);
+    void (*unberth)(void *context, uint32_t node, uint64_t id,
+                    uint32_t attempt);
+    /* Start it, together with these nodes. */
+    void (*muster)(void *context, uint32_t node, uint64_t id, uint32_t attempt,
+                   const uint32_t *others, uint32_t others_count);
+    /* End it; it has failed, which the node reports as ever. */
+    void (*disband)(void *context, uint32_t node, uint64_t id,
+                    uint32_t attempt);
 
     /* What the task asks for besides; NULL: nothing. */
     void (*needs)(void *context, struct cst_task *task,
@@ -230,6 +246,12 @@ void cst_plan_not_come(struct cst_plan *plan, uint32_t node,
                        uint64_t version_id);
 void cst_plan_recalled(struct cst_plan *plan, uint32_t node, uint64_t id,
                        uint32_t attempt);
+
+/* A gang's lead has its inputs; another node keeps what it needs for it. */
+void cst_plan_fired(struct cst_plan *plan, uint32_t node, uint64_t id,
+                    uint32_t attempt);
+void cst_plan_berthed(struct cst_plan *plan, uint32_t node, uint64_t id,
+                      uint32_t attempt);
 
 /* ---- Main's memory --------------------------------------------------- */
 

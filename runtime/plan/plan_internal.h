@@ -157,6 +157,7 @@ struct cst_plan_record {
     struct cst_task *task;
     uint64_t id;
     struct cst_plan_node *node; /* PLACED */
+    struct cst_plan_gang *gang; /* PLACED, and its lead has its inputs */
     struct cst_use *uses;       /* by access, then by address */
     struct cst_plan_output *outputs;
     uint32_t uses_count;
@@ -168,6 +169,7 @@ struct cst_plan_record {
     uint32_t losses;
     uint32_t avoid; /* a node that it failed on, + 1 */
     uint32_t cores;
+    uint32_t nodes; /* that run it together; at least 1 */
     uint32_t flags; /* enum cst_plan_flags */
     uint64_t estimate_ns;
     uint64_t bytes; /* that it accesses */
@@ -220,8 +222,22 @@ struct cst_plan_wish {
     struct cst_plan_entry entries[];
 };
 
+/* Nodes that run one task together, or are to. */
+struct cst_plan_gang {
+    struct cst_plan_gang *next; /* in plan->gangs, oldest first */
+    struct cst_plan_record *record;
+    size_t size;           /* of this block */
+    uint32_t others_count; /* 0: they are not chosen */
+    uint32_t berthed;
+    bool broken;   /* one of them is lost */
+    bool hopeless; /* there are not enough */
+    uint32_t left; /* that can run it, when hopeless */
+    struct cst_plan_node *others[];
+};
+
 struct cst_plan_node {
     uint32_t number;
+    struct cst_plan_gang *gang; /* that it is chosen for, or leads */
     const struct cst_limits *limits;
     struct cst_copy *copies;
     struct cst_plan_records placed;
@@ -285,6 +301,7 @@ struct cst_plan {
     size_t blocked_count;
     struct cst_plan_records again;
     struct cst_plan_records kept;
+    struct cst_plan_gang *gangs;
     struct cst_datum *written;    /* datums with a current version */
     struct cst_plan_record *idle; /* they have run, and make nothing */
     struct cst_plan_wish *wishes;
@@ -440,6 +457,16 @@ bool cst_record_suits(const struct cst_plan *plan,
 
 void cst_plan_balance(struct cst_plan *plan);
 void cst_plan_save_some(struct cst_plan *plan);
+
+/* ---- gang.c ----------------------------------------------------------- */
+
+/* Choose the nodes of those that wait for them. */
+void cst_gangs_go(struct cst_plan *plan);
+/* The record is leaving its node: so do the others of its gang theirs. */
+void cst_gang_leave(struct cst_plan *plan, struct cst_plan_record *record);
+void cst_gangs_drop(struct cst_plan *plan);
+/* The node is lost, for the gangs that it does not lead. */
+void cst_gangs_lose(struct cst_plan *plan, struct cst_plan_node *node);
 
 /* ---- report.c --------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "plan/plan_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- Poison ----------------------------------------------------------- */
@@ -166,8 +167,28 @@ static void body_failed(struct cst_plan *plan, struct cst_plan_record *record,
                         const char *text)
 {
     const struct cst_kind *kind = record->task->kind;
+    const struct cst_plan_gang *gang = record->gang;
+    bool broken = gang && gang->broken;
+    bool hopeless = gang && gang->hopeless;
+    char lost[96];
 
-    if (record->failures++ < kind->retries) {
+    if (hopeless || (broken && ++record->losses > plan->options.losses_max)) {
+        if (hopeless)
+            (void)snprintf(lost, sizeof(lost),
+                           "it needs nodes=%" PRIu32 "; %" PRIu32
+                           " that can run it are left",
+                           record->nodes, gang->left);
+        else
+            (void)snprintf(lost, sizeof(lost),
+                           "each of %" PRIu32 " gangs that ran it lost a node",
+                           record->losses);
+        cst_record_give_up(plan, record, false);
+        cst_record_fail(plan, record, lost);
+    } else if (broken) { /* that is no failure of its body */
+        cst_record_give_up(plan, record, true);
+        record->state = CST_RECORD_AGAIN;
+        cst_records_prepend(&plan->again, record);
+    } else if (record->failures++ < kind->retries) {
         record->avoid = record->node->number + 1;
         cst_record_give_up(plan, record, true);
         record->state = CST_RECORD_AGAIN;

@@ -307,6 +307,7 @@ void cst_plan_leave(struct cst_plan *plan, uint32_t number)
     plan->has_shrunk = !plan->options.more_come;
     plan->live[node->at] = plan->live[--plan->live_count];
     plan->live[node->at]->at = node->at;
+    cst_gangs_lose(plan, node);
     lose_tasks(plan, node, &lost);
     lose_copies(plan, node, &lost);
     fail_poisonous(plan);

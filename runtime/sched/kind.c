@@ -75,10 +75,11 @@ void cst_kinds_destroy(struct cst_kinds *kinds)
 }
 
 /* Add a body; measures are made when there is something to choose from. */
-static enum castell_status
-add_choice(struct cst_kinds *kinds, struct cst_kind *kind, const char *name,
-           castell_body *body, const struct castell_constraint *constraint)
+static enum castell_status add_choice(struct cst_kinds *kinds,
+                                      struct cst_kind *kind,
+                                      const struct castell_implementation *from)
 {
+    struct castell_constraint alone = from->constraint;
     uint32_t count = atomic_load(&kind->choices_count);
     struct cst_choice *choice = &kind->choices[count];
 
@@ -86,18 +87,27 @@ add_choice(struct cst_kinds *kinds, struct cst_kind *kind, const char *name,
         return cst_fail(CASTELL_ERR_LIMIT,
                         "task %s has more than %d implementations", kind->name,
                         CST_CHOICES_MAX);
+    if (count > 0 &&
+        (from->device == CASTELL_MPI || kind->choices[0].device == CASTELL_MPI))
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "task %s has a body of device(mpi) among several: "
+                        "such a task has one body",
+                        kind->name);
     choice->measures = cst_zalloc(CST_SIZE_CLASSES * sizeof(*choice->measures));
     if (!choice->measures)
         return cst_fail(CASTELL_ERR_NO_MEMORY,
-                        "no memory for implementation %s", name);
-    choice->name = name;
-    choice->body = body;
-    choice->constraint = *constraint;
-    choice->possible = cst_constraint_check(kinds->limits, constraint,
-                                            kind->label, NULL) == CASTELL_OK;
+                        "no memory for implementation %s", from->name);
+    choice->name = from->name;
+    choice->body = from->body;
+    choice->device = from->device;
+    choice->constraint = from->constraint;
+    alone.nodes = 1;
+    choice->possible = cst_constraint_check(kinds->limits, &alone, kind->label,
+                                            NULL) == CASTELL_OK;
     if (choice->constraint.cores == 0)
         choice->constraint.cores = 1;
     kind->simple = count == 0 && choice->possible && !kind->careful &&
+                   from->device != CASTELL_MPI &&
                    !cst_constraint_counts(&choice->constraint);
     atomic_store(&kind->choices_count, count + 1);
     return CASTELL_OK;
@@ -120,9 +130,7 @@ static enum castell_status add_pending(struct cst_kinds *kinds,
     for (struct pending *pending = pendings; pending && status == CASTELL_OK;
          pending = pending->next)
         if (strcmp(pending->kind_name, kind->name) == 0)
-            status = add_choice(kinds, kind, pending->implementation->name,
-                                pending->implementation->body,
-                                &pending->implementation->constraint);
+            status = add_choice(kinds, kind, pending->implementation);
     (void)pthread_mutex_unlock(&pending_lock);
     return status;
 }
@@ -149,8 +157,13 @@ static enum castell_status make_locked(struct cst_kinds *kinds,
     kind->careful = kind->retries > 0 || (kind->flags & CASTELL_ISOLATED);
     kind->id = kinds->count;
     if (public_kind->body)
-        status = add_choice(kinds, kind, public_kind->name, public_kind->body,
-                            &public_kind->constraint);
+        status = add_choice(kinds, kind,
+                            &(struct castell_implementation){
+                                .name = public_kind->name,
+                                .body = public_kind->body,
+                                .device = public_kind->device,
+                                .constraint = public_kind->constraint,
+                            });
     if (status == CASTELL_OK)
         status = add_pending(kinds, kind);
     if (status == CASTELL_OK && kind->choices_count == 0)
@@ -214,9 +227,7 @@ cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
         cst_lock_take(&kinds->lock);
         kind = find_locked(kinds, kind_name);
         if (kind)
-            status =
-                add_choice(kinds, kind, implementation->name,
-                           implementation->body, &implementation->constraint);
+            status = add_choice(kinds, kind, implementation);
         cst_lock_drop(&kinds->lock);
     }
     if (status != CASTELL_OK) {

@@ -48,9 +48,10 @@ struct cst_measure {
 
 struct cst_choice {
     castell_body *body;
+    enum castell_device device;
     const char *name;
     struct castell_constraint constraint;
-    bool possible;                /* on this node */
+    bool possible;                /* on this node, or as one of several */
     struct cst_measure *measures; /* CST_SIZE_CLASSES, or NULL: not measured */
 };
 

@@ -291,22 +291,21 @@ static void set_buffers(struct cst_task *task, void **buffers)
                          : accesses[i].base;
 }
 
-static bool is_isolated(const struct cst_task *task)
-{
-    return (task->kind->flags & CASTELL_ISOLATED) ||
-           (task->flags & CST_TASK_SUSPECT);
-}
-
 static bool attempt_once(struct attempt *attempt)
 {
     struct cst_task *task = attempt->task;
     bool reduces = (task->flags & CST_TASK_REDUCES) != 0;
+    bool isolated = (task->kind->flags & CASTELL_ISOLATED) ||
+                    (task->flags & CST_TASK_SUSPECT);
     bool good;
 
     started(attempt->self, task);
     good = !reduces || begin_leaves(attempt);
-    if (good)
-        good = is_isolated(task) ? run_in_child(attempt) : run_here(attempt);
+    if (good && task->kind->choices[task->choice].device == CASTELL_MPI)
+        good = cst_run_in_gang(attempt->self, task, attempt->buffers,
+                               attempt->how, sizeof(attempt->how));
+    else if (good)
+        good = isolated ? run_in_child(attempt) : run_here(attempt);
     if (reduces)
         end_leaves(attempt, good);
     event(attempt->self, CST_TRACE_ENDED, task, good ? 0 : 1);

@@ -59,6 +59,12 @@ static void end_run(void)
     (void)pthread_mutex_unlock(&run_lock);
 }
 
+void cst_worker_know_files(struct cst_worker *worker,
+                           bool (*is_file)(const void *base))
+{
+    worker->is_file = is_file;
+}
+
 uint64_t cst_worker_run_number(const struct cst_worker *worker)
 {
     return worker->run;

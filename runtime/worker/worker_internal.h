@@ -14,7 +14,8 @@ struct cst_worker {
     struct cst_engine *engine;
     struct cst_trace *trace; /* NULL: none */
     const struct cst_topo *topo;
-    uint64_t run; /* its number */
+    uint64_t run;                      /* its number */
+    bool (*is_file)(const void *base); /* is that the name of a file? */
     uint32_t executors;
     uint32_t threads_count;
     pthread_t *threads;
@@ -34,6 +35,10 @@ enum {
     CST_YIELD_EVERY = 512, /* for who is to run on this core: with the baton */
     CST_ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
 };
+
+/* together.c: run a body on several nodes, or fail, saying how. */
+bool cst_run_in_gang(const struct cst_self *self, struct cst_task *task,
+                     void *const *buffers, char *how, size_t how_size);
 
 /* serve.c: run tasks until the wait is over. */
 void cst_serve(struct cst_self *self, const struct cst_wait *wait);

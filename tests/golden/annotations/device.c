@@ -3,7 +3,5 @@
 void a(void);
 #pragma castell task device(opencl)
 void b(void);
-#pragma castell task device(mpi)
-void c(void);
 #pragma castell task device(abacus)
 void e(void);
