@@ -124,6 +124,38 @@ static bool done_survives(struct cst_writer *writer)
            strcmp(out.text, in.failed ? in.text : "") == 0;
 }
 
+static bool gang_survives(struct cst_writer *writer)
+{
+    struct cst_message_berth berth = {
+        draw_number(),
+        (uint32_t)draw(9),
+        {.cores = (uint32_t)draw(99), .memory = draw_number(), .storage = 3}};
+    struct cst_message_muster muster = {draw_number(), (uint32_t)draw(9), 3,
+                                        "a:2,b:1", 7};
+    struct cst_message_berth berth_out;
+    struct cst_message_muster muster_out;
+    struct cst_reader reader;
+    bool good;
+
+    cst_writer_clear(writer);
+    cst_put_berth(writer, &berth);
+    cst_reader_init(&reader, writer->bytes, writer->size);
+    cst_get_berth(&reader, &berth_out);
+    good = cst_reader_done(&reader) && berth_out.id == berth.id &&
+           berth_out.attempt == berth.attempt &&
+           berth_out.constraint.cores == berth.constraint.cores &&
+           berth_out.constraint.memory == berth.constraint.memory &&
+           berth_out.constraint.storage == 3;
+    cst_writer_clear(writer);
+    cst_put_muster(writer, &muster);
+    cst_reader_init(&reader, writer->bytes, writer->size);
+    cst_get_muster(&reader, &muster_out);
+    return good && cst_reader_done(&reader) && muster_out.id == muster.id &&
+           muster_out.attempt == muster.attempt && muster_out.nodes == 3 &&
+           muster_out.hosts_size == 7 &&
+           memcmp(muster_out.hosts, muster.hosts, 7) == 0;
+}
+
 static bool hello_survives(void)
 {
     struct cst_limits limits = {.name = "node7",
@@ -191,8 +223,9 @@ int main(void)
             read_all(bytes, draw(size + 1));
         }
         wrong += !done_survives(&writer);
+        wrong += !gang_survives(&writer);
     }
-    ok(wrong == 0, "%d messages, %d came out otherwise", 2 * ROUNDS, wrong);
+    ok(wrong == 0, "%d messages, %d came out otherwise", 4 * ROUNDS, wrong);
     ok(hello_survives(), "a hello survives, and is refused when cut short");
     for (int i = 0; i < ROUNDS; i++) {
         uint8_t bytes[256];

@@ -119,6 +119,36 @@ static bool copy_done(const uint8_t *data, size_t size,
     return true;
 }
 
+static bool copy_berth(const uint8_t *data, size_t size,
+                       struct cst_writer *writer)
+{
+    struct cst_message_berth berth;
+    struct cst_reader reader;
+
+    cst_reader_init(&reader, data, size);
+    cst_get_berth(&reader, &berth);
+    if (!cst_reader_done(&reader))
+        return false;
+    CST_ASSERT(berth.constraint.cores <= UINT16_MAX);
+    cst_put_berth(writer, &berth);
+    return true;
+}
+
+static bool copy_muster(const uint8_t *data, size_t size,
+                        struct cst_writer *writer)
+{
+    struct cst_message_muster muster;
+    struct cst_reader reader;
+
+    cst_reader_init(&reader, data, size);
+    cst_get_muster(&reader, &muster);
+    if (!cst_reader_done(&reader))
+        return false;
+    check_inside(muster.hosts, muster.hosts_size, data, size);
+    cst_put_muster(writer, &muster);
+    return true;
+}
+
 static bool copy_hello(const uint8_t *data, size_t size,
                        struct cst_writer *writer)
 {
@@ -160,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz(copy_assign, data, size);
     fuzz(copy_piece, data, size);
     fuzz(copy_done, data, size);
+    fuzz(copy_berth, data, size);
+    fuzz(copy_muster, data, size);
     fuzz(copy_hello, data, size);
     return 0;
 }
