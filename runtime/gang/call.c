@@ -84,7 +84,8 @@ static void fill(struct cst_call *call, const struct cst_gang_request *request)
     char *bytes = (char *)call->head;
     uint64_t end = call->head->known;
 
-    strcpy(bytes + call->head->name_at, request->kind);
+    memcpy(bytes + call->head->name_at, request->kind,
+           strlen(request->kind) + 1);
     if (request->argument_size > 0)
         memcpy(bytes + call->head->argument_at, request->argument,
                request->argument_size);

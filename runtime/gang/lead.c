@@ -166,6 +166,7 @@ static enum end wait_for(const struct cst_gang_request *request, pid_t child,
 static void say_status(int status, char *how, size_t how_size)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    const char *signal = sigdescr_np(code - SIGNALS_FROM);
 
     if (!WIFEXITED(status))
         (void)snprintf(how, how_size, "its mpirun was ended by signal %d",
@@ -176,7 +177,7 @@ static void say_status(int status, char *how, size_t how_size)
     else if (code > SIGNALS_FROM)
         (void)snprintf(how, how_size,
                        "a process of its gang was ended by signal %d (%s)",
-                       code - SIGNALS_FROM, strsignal(code - SIGNALS_FROM));
+                       code - SIGNALS_FROM, signal ? signal : "unknown");
     else
         (void)snprintf(how, how_size,
                        "a process of its gang, or mpirun, ended with status "

@@ -201,12 +201,14 @@ _Noreturn void cst_gang_serve(void)
     uint32_t size = 0;
     struct cst_call call;
     castell_body *body;
+    int missing;
 
     member.ops = load();
     member.ops->start(&member.rank, &size);
     call = hear();
     body = find_body(&call, text);
-    if (member.ops->greatest(body ? 0 : 1) == 0) {
+    missing = member.ops->greatest(body ? 0 : 1);
+    if (body && missing == 0) {
         run(&call, body);
     } else if (member.rank == 0) {
         memcpy(call.head->text, text, sizeof(text));

@@ -161,7 +161,7 @@ _Noreturn static void become(const char *file, char *const *argv,
         _exit(NOT_STARTED);
     (void)sigaction(SIGPIPE, &normal, NULL);
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (topo)
         cst_topo_unbind(topo);
     input = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -180,7 +180,7 @@ static pid_t start(const char *file, char *const *argv,
     pid_t child = vfork(); /* NOLINT */
 
     if (child == 0)
-        become(file, argv, environment, topo, parent);
+        become(file, argv, environment, topo, parent); /* NOLINT */
     return child;
 }
 
