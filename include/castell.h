@@ -183,7 +183,7 @@ struct castell_reduction {
 /*
  * A region and a mode. One row of `size` bytes at base or, with rows > 1, that
  * many rows of `size` bytes, each `pitch` bytes after the one before. A file
- * is a region too: is_file, base its path, all else 0.
+ * is a region too: is_file, base its path, all else 0. Copies keep distances.
  */
 struct castell_access {
     const void *base;
@@ -192,8 +192,8 @@ struct castell_access {
     size_t pitch; /* at least size; not read when there is one row */
     enum castell_mode mode;
     bool is_file;
-    const struct castell_reduction
-        *reduction; /* kept; CASTELL_REDUCTION only */
+    unsigned char pointer; /* not 0: the same in parts of one array */
+    const struct castell_reduction *reduction; /* CASTELL_REDUCTION: kept */
 };
 
 /*

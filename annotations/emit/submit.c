@@ -27,7 +27,7 @@ static void write_file(struct cst_writer *writer,
 {
     cst_write(writer,
               "{.base = (const void *)%s%s, .size = 0, .rows = 0, .pitch = 0, "
-              ".mode = %s, .is_file = 1, .reduction = 0}",
+              ".mode = %s, .is_file = 1, .pointer = 0, .reduction = 0}",
               task->body.parameters[access->parameter].name, access->member,
               cst_mode_name(access->kind));
 }

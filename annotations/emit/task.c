@@ -1,6 +1,7 @@
 /* What the parts of one task's code have to agree on. */
 #include "emit/emit_internal.h"
 
+#include <stdint.h>
 #include <string.h>
 
 const char *cst_mode_name(enum cst_clause_kind kind)
@@ -27,6 +28,27 @@ const char *cst_mode_name(enum cst_clause_kind kind)
     }
 }
 
+/* Of several sections of one parameter: the number of the first, from 1. */
+static size_t pointer_of(const struct cst_task_model *task, size_t index)
+{
+    const struct cst_access_model *access = &task->accesses[index];
+    size_t first = task->accesses_count;
+    size_t count = 0;
+
+    if (cst_clause_is_collection(access->kind) || access->reduction)
+        return 0;
+    for (size_t i = task->accesses_count; i-- > 0;) {
+        const struct cst_access_model *other = &task->accesses[i];
+
+        if (other->parameter != access->parameter || !other->section ||
+            strcmp(other->member, access->member) != 0)
+            continue;
+        first = i;
+        count++;
+    }
+    return count > 1 && first < UINT8_MAX ? first + 1 : 0;
+}
+
 struct cst_region_writer cst_access_region(struct cst_memory *memory,
                                            const struct cst_task_model *task,
                                            size_t index)
@@ -45,8 +67,10 @@ struct cst_region_writer cst_access_region(struct cst_memory *memory,
         .dimensions_count = access->section->dimensions_count,
         .number = index,
         .mode = cst_memory_format(memory,
-                                  ", .mode = %s, .is_file = 0, .reduction = %s",
-                                  cst_mode_name(access->kind), reduction),
+                                  ", .mode = %s, .is_file = 0, .pointer = %zu, "
+                                  ".reduction = %s",
+                                  cst_mode_name(access->kind),
+                                  pointer_of(task, index), reduction),
         .whole_count = access->whole_count,
     };
 }

@@ -127,6 +127,7 @@ enum castell_status cst_access_check(const struct castell_access *from,
     hold->reads = modes[from->mode].reads;
     hold->writes = modes[from->mode].writes;
     hold->mode = (uint8_t)from->mode;
+    hold->pointer = from->pointer;
     return from->is_file ? check_file(from, number, ret_access)
                          : check_memory(from, number, ret_access);
 }

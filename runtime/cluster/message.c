@@ -1,6 +1,6 @@
 #include "cluster/message.h"
 
-enum { COUNT_MAX = 1 << 24, IS_FILE = 1 << 7 };
+enum { COUNT_MAX = 1 << 24, IS_FILE = 1 << 7, IS_PART = 1 << 6 };
 
 /* ---- Regions and pieces -------------------------------------------------- */
 
@@ -163,7 +163,10 @@ void cst_get_assign(struct cst_reader *reader,
 void cst_put_access(struct cst_writer *writer,
                     const struct cst_message_access *access)
 {
-    cst_put_u8(writer, (uint8_t)(access->mode | (access->path ? IS_FILE : 0)));
+    cst_put_u8(writer, (uint8_t)(access->mode | (access->path ? IS_FILE : 0) |
+                                 (access->pointer ? IS_PART : 0)));
+    if (access->pointer)
+        cst_put_u8(writer, access->pointer);
     cst_put_region(writer, &access->region);
     if (access->path)
         cst_put_bytes(writer, access->path, access->path_size);
@@ -178,7 +181,8 @@ void cst_get_access(struct cst_reader *reader,
 {
     uint8_t mode = cst_get_u8(reader);
 
-    ret_access->mode = (uint8_t)(mode & ~IS_FILE);
+    ret_access->mode = (uint8_t)(mode & ~(IS_FILE | IS_PART));
+    ret_access->pointer = mode & IS_PART ? cst_get_u8(reader) : 0;
     cst_get_region(reader, &ret_access->region);
     ret_access->path = NULL;
     ret_access->path_size = 0;

@@ -84,6 +84,7 @@ enum cst_message_flags {
 struct cst_message_access {
     struct cst_region region;
     uint8_t mode;       /* enum castell_mode */
+    uint8_t pointer;    /* of castell_access */
     uint32_t reduction; /* REDUCTION: which of the kind */
     uint32_t inputs;
     uint32_t outputs;

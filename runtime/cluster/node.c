@@ -90,6 +90,7 @@ static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
             return false;
         cst_store_job_room(visit->job, i, head.inputs, head.outputs);
         access->region = head.region;
+        access->pointer = head.pointer;
         for (uint32_t j = 0; j < head.inputs; j++)
             cst_get_piece(message, &head.region, &access->inputs[j].piece,
                           &access->inputs[j].consumed);

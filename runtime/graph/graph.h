@@ -75,11 +75,12 @@ struct cst_hold {
     struct cst_hold *next;  /* the next hold of the same waiting epoch */
     struct cst_hold *later; /* openers: the opener of the next epoch */
     struct cst_task *task;
-    uint8_t epoch; /* enum cst_epoch */
-    bool reads;    /* what the place held before */
-    bool writes;
-    uint8_t mode;  /* enum castell_mode; the graph does not read it */
-    uint32_t user; /* free for the owner of the hold */
+    uint8_t epoch;  /* enum cst_epoch */
+    bool reads : 1; /* what the place held before */
+    bool writes : 1;
+    uint8_t pointer; /* of castell_access; the graph reads neither this */
+    uint8_t mode;    /* nor this: enum castell_mode */
+    uint32_t user;   /* free for the owner of the hold */
 };
 
 /* A list of tasks, linked through cst_task.next, oldest first. */

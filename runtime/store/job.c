@@ -240,6 +240,50 @@ static bool put_together(struct cst_store *store,
     return true;
 }
 
+/* Memory for all that the body reaches through one pointer: what is between
+   takes address space only. */
+static struct cst_store_buffer *shared_buffer(struct cst_store *store,
+                                              const struct cst_store_job *job,
+                                              uint32_t index)
+{
+    uint8_t pointer = job->accesses[index].pointer;
+    struct cst_region hull = job->accesses[index].region;
+    uintptr_t end = cst_region_end(&hull);
+
+    for (uint32_t i = 0; i < job->accesses_count; i++) {
+        const struct cst_store_access *other = &job->accesses[i];
+
+        if (other->pointer != pointer)
+            continue;
+        if (i < index) {
+            cst_buffer_ref(other->buffer);
+            return other->buffer;
+        }
+        if (other->region.base < hull.base)
+            hull.base = other->region.base;
+        if (cst_region_end(&other->region) > end)
+            end = cst_region_end(&other->region);
+    }
+    hull.size = hull.pitch = end - hull.base;
+    hull.rows = 1;
+    return cst_buffer_new(store, &hull);
+}
+
+static bool put_into_shared(struct cst_store *store, struct cst_store_job *job,
+                            uint32_t index)
+{
+    struct cst_store_access *access = &job->accesses[index];
+
+    access->buffer = shared_buffer(store, job, index);
+    if (!access->buffer)
+        return false;
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        cst_buffer_copy(access->buffer, access->inputs[i].entry->buffer,
+                        &access->inputs[i].piece.region);
+    store->counters.copied += access->inputs_count > 0;
+    return true;
+}
+
 static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
                        uint32_t index)
 {
@@ -248,11 +292,15 @@ static bool get_buffer(struct cst_store *store, struct cst_store_job *job,
         access->inputs_count > 0 ? common_buffer(access) : NULL;
     struct cst_rows rows;
 
-    if (access->inputs_count == 0 && access->outputs_count == 0) {
+    if (access->pointer == 0 && access->inputs_count == 0 &&
+        access->outputs_count == 0) {
         job->buffers[index] = NULL;
         return true;
     }
-    if (access->outputs_count == 0 && common) {
+    if (access->pointer != 0) {
+        if (!put_into_shared(store, job, index))
+            return false;
+    } else if (access->outputs_count == 0 && common) {
         cst_buffer_ref(common);
         access->buffer = common;
     } else if ((access->outputs_count == 0 || access->inputs_count == 0 ||

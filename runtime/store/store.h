@@ -52,6 +52,8 @@ struct cst_store_access {
     struct cst_piece *outputs;
     uint32_t inputs_count;
     uint32_t outputs_count;
+    uint8_t pointer; /* those of a job with the same number, not 0, lie in one
+                        buffer, as they do in main's memory */
     /* The store's own. */
     struct cst_store_buffer *buffer; /* of outputs, or what was put together */
     struct cst_store_access *next;   /* that uses main's memory now */

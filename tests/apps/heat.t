@@ -12,5 +12,5 @@ everywhere heat --n 100 --block 7 --sweeps 5
 everywhere heat --n 30 --block 1 --sweeps 3
 everywhere heat --n 5 --block 100 --sweeps 3
 everywhere heat --n 1 --block 1 --sweeps 2
-ok "replay heat" replayed apps/heat/heat --n 256 --block 32 --sweeps 10
+replayable apps/heat/heat --n 256 --block 32 --sweeps 10
 tap_done
