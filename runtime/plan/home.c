@@ -354,20 +354,40 @@ static struct cst_version *consumed_for(const struct cst_plan *plan,
     return NULL;
 }
 
+/* It, and what was cut from it, will not lie there; `older` does. */
+static void unclaim(struct cst_plan *plan, struct cst_version *version,
+                    struct cst_version *older)
+{
+    struct cst_version *stack = version;
+
+    version->fed = NULL;
+    while (stack) {
+        struct cst_version *one = stack;
+        struct cst_copy *copy = copy_at_home(plan, one);
+        bool is_there = copy && copy->state == CST_COPY_PRESENT;
+
+        stack = one->fed;
+        if (copy && !is_there)
+            copy->home = false;
+        if (one->datum && one->datum->home == one && !is_there)
+            cst_datum_set_home(plan, one->datum, older);
+        cst_version_touch(plan, one);
+        for (struct cst_version *part = one->children; part;
+             part = part->sibling) {
+            part->fed = stack;
+            stack = part;
+        }
+    }
+}
+
 void cst_plan_home_unclaimed(struct cst_plan *plan, uint64_t version_id)
 {
     struct cst_version *version =
         cst_plan_ids_find(&plan->versions_by_id, version_id);
-    struct cst_copy *copy;
 
     if (!version || !version->datum)
         return;
-    copy = cst_copy_find(version, plan->home);
-    if (copy)
-        copy->home = false;
-    if (version->datum->home == version)
-        cst_datum_set_home(plan, version->datum, consumed_for(plan, version));
-    cst_version_touch(plan, version);
+    unclaim(plan, version, consumed_for(plan, version));
     cst_plan_settle(plan);
 }
 
