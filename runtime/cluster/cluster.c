@@ -213,22 +213,28 @@ static enum castell_status open_net(struct cst_cluster *cluster,
 }
 
 /* Nobody else runs yet. */
-static void wait_for_workers(struct cst_cluster *cluster)
+static enum castell_status wait_for_workers(struct cst_cluster *cluster)
 {
+    uint32_t seconds = (uint32_t)(join_wait_ns / 1000000000);
     uint64_t end = cst_clock_ns() + join_wait_ns;
 
     while (cluster->joined < cluster->options.workers) {
         if (cst_clock_ns() > end) {
+            if (cluster->joined == 0 && !cluster->options.home_runs)
+                return cst_fail(CASTELL_ERR_UNSATISFIABLE,
+                                "no worker has joined in %u s, and the master "
+                                "runs no tasks",
+                                seconds);
             (void)fprintf(stderr,
                           "castell: %u of %u workers have joined in %u s; the "
                           "run begins with them\n",
-                          cluster->joined, cluster->options.workers,
-                          (uint32_t)(join_wait_ns / 1000000000));
-            return;
+                          cluster->joined, cluster->options.workers, seconds);
+            return CASTELL_OK;
         }
         if (cst_net_poll(cluster->net) == 0 && cst_net_doze(cluster->net))
             cst_net_sleep(cluster->net, SLEEP_NS);
     }
+    return CASTELL_OK;
 }
 
 /* ---- The end of the process --------------------------------------------------- */
@@ -338,9 +344,10 @@ static enum castell_status begin(struct cst_cluster *cluster,
     if (status != CASTELL_OK)
         return status;
     if (cluster->is_master)
-        wait_for_workers(cluster);
-    cst_engine_set_many(cluster->engine, &cluster->many);
-    return CASTELL_OK;
+        status = wait_for_workers(cluster);
+    if (status == CASTELL_OK)
+        cst_engine_set_many(cluster->engine, &cluster->many);
+    return status;
 }
 
 enum castell_status cst_cluster_start(const struct cst_cluster_options *options,

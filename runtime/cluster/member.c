@@ -56,18 +56,34 @@ void cst_master_gone(struct cst_cluster *cluster, uint32_t node)
     cst_free(member);
 }
 
+static bool runs_tasks(const struct cst_cluster *cluster,
+                       const struct cst_member *member)
+{
+    return member->number != CST_NET_MASTER || cluster->options.home_runs;
+}
+
 enum castell_status cst_cluster_check(struct cst_cluster *cluster,
                                       const struct castell_constraint *demand,
                                       const char *task_label, const char *where)
 {
     enum castell_status status = CASTELL_ERR_UNSATISFIABLE;
+    bool any = false;
 
     cst_lock_take(&cluster->members_lock);
     for (struct cst_member *member = cluster->members;
-         member && status != CASTELL_OK; member = member->next)
+         member && status != CASTELL_OK; member = member->next) {
+        if (!runs_tasks(cluster, member))
+            continue;
+        any = true;
         status = cst_constraint_check(&member->hello.limits, demand, task_label,
                                       where);
+    }
     cst_lock_drop(&cluster->members_lock);
+    if (!any)
+        return cst_fail(status,
+                        "task %s cannot run: no node that runs tasks "
+                        "is left",
+                        task_label);
     return status;
 }
 
@@ -98,7 +114,7 @@ cst_cluster_check_gang(struct cst_cluster *cluster,
     cst_lock_take(&cluster->members_lock);
     for (struct cst_member *member = cluster->members; member;
          member = member->next) {
-        if (member->number == CST_NET_MASTER && !cluster->options.home_runs)
+        if (!runs_tasks(cluster, member))
             continue;
         there++;
         if (cst_constraint_check(&member->hello.limits, &alone, task_label,

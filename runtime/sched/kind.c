@@ -106,8 +106,10 @@ static enum castell_status add_choice(struct cst_kinds *kinds,
                                             NULL) == CASTELL_OK;
     if (choice->constraint.cores == 0)
         choice->constraint.cores = 1;
+    /* Other nodes may differ in what is no number. */
     kind->simple = count == 0 && choice->possible && !kind->careful &&
-                   from->device != CASTELL_MPI &&
+                   from->device != CASTELL_MPI && !from->constraint.arch &&
+                   !from->constraint.feature &&
                    !cst_constraint_counts(&choice->constraint);
     atomic_store(&kind->choices_count, count + 1);
     return CASTELL_OK;
