@@ -223,7 +223,7 @@ void cst_check_command(struct cst_checker *checker, struct cst_subject *subject)
         programs = cst_memory_take(checker->memory, sizeof(*programs));
         subject->body->programs = programs;
     }
-    if (good) {
+    if (good && programs) {
         read_program(checker, subject, CST_CLAUSE_PROLOG, &programs->prolog);
         read_program(checker, subject, CST_CLAUSE_COMMAND, &programs->command);
         read_program(checker, subject, CST_CLAUSE_EPILOG, &programs->epilog);

@@ -339,8 +339,10 @@ static enum castell_status begin(struct cst_cluster *cluster,
         status = cst_master_init(cluster, limits);
     if (status == CASTELL_OK)
         status = open_net(cluster, limits);
-    if (status != CASTELL_OK && !cluster->is_master && has_exited(cluster))
-        _exit(EXIT_FAILURE); /* nobody wants it, and the master said why */
+    /* The run was over before it came: nobody wants it, or has to be told. */
+    if (status != CASTELL_OK && !cluster->is_master &&
+        (cluster->left_well || has_exited(cluster)))
+        _exit(cluster->left_well ? EXIT_SUCCESS : EXIT_FAILURE);
     if (status != CASTELL_OK)
         return status;
     if (cluster->is_master)

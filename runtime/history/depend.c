@@ -249,7 +249,7 @@ static bool draw(struct web *web, uint32_t from, enum cst_history_why why,
         if (edge->task != from)
             continue;
         if (why == CST_HISTORY_FLOW && edge->why != CST_HISTORY_FLOW)
-            *edge = (struct cst_history_edge){from, why, perhaps};
+            *edge = (struct cst_history_edge){from, (uint8_t)why, perhaps};
         else if (edge->why == why && !perhaps)
             edge->perhaps = false;
         return true;

@@ -183,6 +183,15 @@ static bool same_run(const struct cst_history_file *a,
                    a->content.run.size) == 0);
 }
 
+/* A process that ended before it was of a run tells less than any other. */
+static bool is_later(const struct cst_history_content *a,
+                     const struct cst_history_content *b)
+{
+    if (a->has_node != b->has_node)
+        return a->has_node;
+    return a->first.wall >= b->first.wall;
+}
+
 /* Of several runs the latest; two files of one node are two runs as well. */
 static void keep_latest(struct cst_history_loader *loader)
 {
@@ -190,7 +199,7 @@ static void keep_latest(struct cst_history_loader *loader)
     size_t kept = 0;
 
     for (size_t i = 0; i < loader->files_count; i++)
-        if (loader->files[i].content.first.wall >= latest.content.first.wall)
+        if (is_later(&loader->files[i].content, &latest.content))
             latest = loader->files[i];
     for (size_t i = 0; i < loader->files_count; i++) {
         struct cst_history_file file = loader->files[i];

@@ -82,7 +82,7 @@ static void on_gone(void *owner, uint32_t peer, enum cst_net_end how,
 static void on_over(void *owner, enum cst_net_over how, const char *why)
 {
     (void)why;
-    *(enum cst_net_over *)owner = how;
+    *(int *)owner = (int)how;
 }
 
 static void on_message(void *owner, uint32_t peer, const void *header,
@@ -123,7 +123,7 @@ static void on_sent(void *owner, uint32_t peer, void *cookie, bool arrived)
     (void)arrived;
 }
 
-static struct cst_net *join(const char *directory, enum cst_net_over *over)
+static struct cst_net *join(const char *directory, int *over)
 {
     const struct cst_net_owner owner = {.owner = over,
                                         .admit = on_admit,
@@ -152,7 +152,7 @@ static struct cst_net *join(const char *directory, enum cst_net_over *over)
     return net;
 }
 
-static void leave(struct cst_net *net, const enum cst_net_over *over)
+static void leave(struct cst_net *net, const int *over)
 {
     cst_net_leave(net);
     while (!*over)
@@ -181,7 +181,7 @@ static void submit(void)
 static void visits(const char *directory, int rounds)
 {
     for (int i = 0; i < rounds; i++) {
-        enum cst_net_over over;
+        int over;
         struct cst_net *net = join(directory, &over);
 
         submit();
