@@ -242,6 +242,7 @@ struct cst_watch {
 /* Set the environment of the run, and say which commands start it. */
 void cst_launch_commands(const struct cst_launch_plan *plan,
                          struct cst_watch *ret_watch);
+void cst_launch_release(struct cst_watch *watch);
 
 /* Start them, see to them until the run is over; returns its exit status. */
 int cst_watch_run(struct cst_watch *watch);

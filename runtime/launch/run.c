@@ -296,6 +296,7 @@ static int run(struct cst_launch_plan *plan)
         cst_node_dir_open(plan->run_dir.path, &plan->node_dir);
     cst_launch_commands(plan, &watch);
     status = cst_watch_run(&watch);
+    cst_launch_release(&watch);
     cst_directory_remove(plan->run_dir.path);
     cst_node_dir_close(&plan->node_dir);
     return status;

@@ -382,6 +382,13 @@ void cst_launch_commands(const struct cst_launch_plan *plan,
         .plan = plan, .children = children, .children_count = count};
 }
 
+void cst_launch_release(struct cst_watch *watch)
+{
+    for (size_t i = 0; i < watch->children_count; i++)
+        cst_words_release(&watch->children[i].command);
+    cst_free(watch->children);
+}
+
 /*
  * `castell remote`: mpirun's way to another host. mpirun ends the whole run
  * when its ssh fails; once the run goes on, a host that fails is the runtime's
