@@ -143,26 +143,15 @@ static enum castell_status choose_base(bool shared, char *ret_base)
 }
 /* NOLINTEND(concurrency-mt-unsafe) */
 
-enum castell_status cst_run_dir_create(const char *base, bool shared,
-                                       struct cst_run_dir *ret_dir)
+/* In the directory `whole`, which is there. */
+static enum castell_status create_in(const char *whole,
+                                     struct cst_run_dir *ret_dir)
 {
-    enum castell_status status = CASTELL_OK;
+    enum castell_status status;
     unsigned char id[ID_SIZE];
-    char usual[CST_PATH_SIZE];
-    char *whole;
     char host[HOST_SIZE] = "";
     int length;
 
-    if (!base) {
-        status = choose_base(shared, usual);
-        if (status < 0)
-            return status;
-        base = usual;
-    }
-    whole = realpath(base, NULL);
-    if (!whole)
-        return cst_fail(CASTELL_ERR_SYSTEM, "cannot use the directory %s: %s",
-                        base, cst_reason(errno));
     (void)gethostname(host, sizeof(host) - 1);
     remove_stale(whole, host);
     if (getrandom(id, sizeof(id), 0) != sizeof(id))
@@ -174,13 +163,35 @@ enum castell_status cst_run_dir_create(const char *base, bool shared,
                       whole, NAME_PREFIX, ret_dir->id, (long)getpid(), host);
     if (length >= CST_PATH_SIZE)
         return cst_fail(CASTELL_ERR_INVALID, "the path of %s is too long",
-                        base);
+                        whole);
     if (mkdir(ret_dir->path, 0700) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot make a directory in %s: %s",
                         whole, cst_reason(errno));
     status = cst_net_make_secret(ret_dir->path);
     if (status < 0)
         cst_directory_remove(ret_dir->path);
+    return status;
+}
+
+enum castell_status cst_run_dir_create(const char *base, bool shared,
+                                       struct cst_run_dir *ret_dir)
+{
+    enum castell_status status = CASTELL_OK;
+    char usual[CST_PATH_SIZE];
+    char *whole;
+
+    if (!base) {
+        status = choose_base(shared, usual);
+        if (status < 0)
+            return status;
+        base = usual;
+    }
+    whole = realpath(base, NULL);
+    if (!whole)
+        return cst_fail(CASTELL_ERR_SYSTEM, "cannot use the directory %s: %s",
+                        base, cst_reason(errno));
+    status = create_in(whole, ret_dir);
+    free(whole); /* the C library's */
     return status;
 }
 
