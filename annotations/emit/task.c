@@ -28,15 +28,20 @@ const char *cst_mode_name(enum cst_clause_kind kind)
     }
 }
 
-/* Of several sections of one parameter: the number of the first, from 1. */
+/* Of several sections of one parameter, or one that is several regions: the
+   number of the first, from 1. */
 static size_t pointer_of(const struct cst_task_model *task, size_t index)
 {
     const struct cst_access_model *access = &task->accesses[index];
     size_t first = task->accesses_count;
     size_t count = 0;
+    bool loops;
 
     if (cst_clause_is_collection(access->kind) || access->reduction)
         return 0;
+    loops = cst_region_loops_count(&(struct cst_region_writer){
+                .dimensions = access->section->dimensions,
+                .dimensions_count = access->section->dimensions_count}) > 0;
     for (size_t i = task->accesses_count; i-- > 0;) {
         const struct cst_access_model *other = &task->accesses[i];
 
@@ -46,7 +51,7 @@ static size_t pointer_of(const struct cst_task_model *task, size_t index)
         first = i;
         count++;
     }
-    return count > 1 && first < UINT8_MAX ? first + 1 : 0;
+    return (count > 1 || loops) && first < UINT8_MAX ? first + 1 : 0;
 }
 
 struct cst_region_writer cst_access_region(struct cst_memory *memory,

@@ -222,6 +222,15 @@ static bool reads_home(const struct cst_store_access *access)
     return false;
 }
 
+static void copy_inputs(struct cst_store *store,
+                        const struct cst_store_access *access)
+{
+    for (uint32_t i = 0; i < access->inputs_count; i++)
+        cst_buffer_copy(access->buffer, access->inputs[i].entry->buffer,
+                        &access->inputs[i].piece.region);
+    store->counters.copied += access->inputs_count > 0;
+}
+
 /* Memory for the access, with what it reads in it. */
 static bool put_together(struct cst_store *store,
                          struct cst_store_access *access)
@@ -233,10 +242,7 @@ static bool put_together(struct cst_store *store,
         access->buffer = cst_buffer_new(store, &access->region);
     if (!access->buffer)
         return false;
-    for (uint32_t i = 0; i < access->inputs_count; i++)
-        cst_buffer_copy(access->buffer, access->inputs[i].entry->buffer,
-                        &access->inputs[i].piece.region);
-    store->counters.copied += access->inputs_count > 0;
+    copy_inputs(store, access);
     return true;
 }
 
@@ -277,10 +283,7 @@ static bool put_into_shared(struct cst_store *store, struct cst_store_job *job,
     access->buffer = shared_buffer(store, job, index);
     if (!access->buffer)
         return false;
-    for (uint32_t i = 0; i < access->inputs_count; i++)
-        cst_buffer_copy(access->buffer, access->inputs[i].entry->buffer,
-                        &access->inputs[i].piece.region);
-    store->counters.copied += access->inputs_count > 0;
+    copy_inputs(store, access);
     return true;
 }
 

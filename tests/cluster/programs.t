@@ -40,6 +40,10 @@ ok "what comes before it fails the task too" fails_with never 8
 ok "which is said as well" grep -q "task never.*8" said
 ok "and it does not run" fails test -e "two/never 0"
 
+# ---- several regions that are one array -------------------------------------
+ok "sections: translated" translated sections
+ok "planes of one array are one on other nodes" says "0 wrong" several ./sections
+
 # ---- container, by an engine that writes down how it was called --------------
 ok "container: translated" translated container
 mkdir -p tools fake "data here"
