@@ -125,7 +125,10 @@ static void ended(void *context, struct cst_task *task, enum cst_plan_end end,
 {
     struct cst_cluster *cluster = context;
 
-    if (text || end == CST_PLAN_FAILED)
+    /* One sentence says why the run ends. */
+    if ((text || end == CST_PLAN_FAILED) &&
+        (task->kind->on_failure != CASTELL_FAIL ||
+         cst_engine_status(cluster->engine, NULL) == CASTELL_OK))
         say_failed(cluster, task, text);
     note_later(cluster, &(struct cst_later_item){
                             .task = task, .what = CST_LATER_ENDED, .end = end});
@@ -305,11 +308,6 @@ bool cst_master_obey(struct cst_cluster *cluster)
     return true;
 }
 
-static bool is_off(const struct cst_task *task)
-{
-    return cst_task_is_off(task);
-}
-
 /* What was placed may be cancelled; and all is, when the run has failed. */
 static void cancel_some(struct cst_cluster *cluster)
 {
@@ -323,7 +321,7 @@ static void cancel_some(struct cst_cluster *cluster)
     if (cancels == cluster->cancels)
         return;
     cluster->cancels = cancels;
-    cst_plan_cancel_those(cluster->plan, is_off);
+    cst_plan_cancel_those(cluster->plan, cst_task_is_off);
 }
 
 void cst_master_step(struct cst_cluster *cluster)
