@@ -165,14 +165,14 @@ enum castell_mode {
     CASTELL_REDUCTION = 6,   /* the body gets a private copy that holds the
                                 identity; copies are combined in a fixed tree,
                                 so that the result is the same bits whatever
-                                the number of executors */
+                                the number of executors and nodes */
     CASTELL_IN_DELETE = 7,   /* reads, and nobody will again: the region's
                                 content is undefined afterwards */
 };
 
 /*
  * How private copies of a reduction are made and combined; both run in any
- * thread. Elements are counted, not bytes.
+ * thread, for any number of neighbouring elements; on nodes by blocks of 256 KiB.
  */
 struct castell_reduction {
     size_t element_size;
@@ -182,8 +182,8 @@ struct castell_reduction {
 
 /*
  * A region and a mode. One row of `size` bytes at base or, with rows > 1, that
- * many rows of `size` bytes, each `pitch` bytes after the one before. A file
- * is a region too: is_file, base its path, all else 0. Copies keep distances.
+ * many, each `pitch` bytes after the one before, also in copies. A file is one
+ * too: is_file, base its path (bodies get another); so is a directory.
  */
 struct castell_access {
     const void *base;
@@ -191,7 +191,7 @@ struct castell_access {
     size_t rows;  /* 0 means 1 */
     size_t pitch; /* at least size; not read when there is one row */
     enum castell_mode mode;
-    bool is_file;
+    bool is_file, is_directory;
     unsigned char pointer; /* not 0: the same in parts of one array */
     const struct castell_reduction *reduction; /* CASTELL_REDUCTION: kept */
 };
@@ -234,7 +234,7 @@ struct castell_constraint {
     uint32_t cores; /* 0 means 1. OpenMP and OpenBLAS inside the body use as
                        many threads, on these cores */
     uint32_t nodes; /* 0 means 1 */
-    uint32_t gpus;
+    float gpus;     /* of one kind: see castell_device.h */
     uint64_t memory;
     uint64_t gpu_memory;
     uint64_t storage;
@@ -252,8 +252,9 @@ enum castell_failure {
 
 enum castell_kind_flags {
     CASTELL_ISOLATED = 1 << 0,    /* the body runs in a child process */
-    CASTELL_REPLICATED = 1 << 1,  /* once on every node */
+    CASTELL_REPLICATED = 1 << 1,  /* on each node: prepares the process */
     CASTELL_DISTRIBUTED = 1 << 2, /* over the nodes in turn */
+    CASTELL_ASYNC = 1 << 3,       /* of a device: the body only enqueues */
 };
 
 /*
@@ -273,9 +274,8 @@ struct castell_kind {
                          copied first, to be put back for the next attempt */
     uint64_t timeout_ns; /* 0: none. A kind with a timeout is isolated */
     uint32_t flags;      /* of enum castell_kind_flags */
-    const struct castell_reduction *const *reductions; /* NULL-terminated; those
-                         that its accesses may name; needed on several nodes;
-                         kept */
+    const struct castell_reduction *const *reductions; /* NULL-terminated: its
+                         accesses may name them; for several nodes; kept */
     void *known; /* the runtime's own; start with NULL */
 };
 
@@ -294,6 +294,7 @@ struct castell_implementation {
     castell_body *body;
     enum castell_device device;
     struct castell_constraint constraint;
+    uint32_t flags; /* CASTELL_ASYNC */
 };
 
 /*
@@ -347,8 +348,7 @@ struct castell_task {
  *   CASTELL_ERR_TASK_FAILED   the run has failed; nothing starts any more.
  *   CASTELL_ERR_NO_MEMORY, CASTELL_ERR_LIMIT.
  *
- * Blocks, running tasks meanwhile, while tasks_max tasks are unfinished; in a
- * body it never does.
+ * Blocks, running tasks meanwhile, while tasks_max are unfinished; in no body.
  */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_task_submit(const struct castell_submission *submission,
@@ -478,8 +478,8 @@ struct castell_counters {
 };
 CASTELL_API void castell_counters(struct castell_counters *ret_counters);
 
-/* Put a text into the trace, at this moment of this thread; see the variable
-   CASTELL_TRACE. Nothing happens where there is no trace. */
+/* Put a text into the trace (CASTELL_TRACE), if any, at this moment of this
+   thread. Texts like "loss = 0.35" become a curve in castell report's page. */
 CASTELL_API void castell_mark(const char *text);
 
 /* "0.1.0". */

@@ -189,6 +189,17 @@ CASTELL_API bool castell_sequential_row_meets(uintptr_t row, size_t size,
            base + index * (index ? b->pitch : 0) < row + size;
 }
 
+/* The same file, or a directory that it is in. */
+CASTELL_API bool castell_sequential_holds(const struct castell_access *a,
+                                          const struct castell_access *b)
+{
+    const char *outer = (const char *)a->base, *path = (const char *)b->base;
+    size_t size = strlen(outer);
+
+    return !strncmp(outer, path, size) &&
+           (!path[size] || (a->is_directory && path[size] == '/'));
+}
+
 CASTELL_API bool castell_sequential_meet(const struct castell_access *a,
                                          const struct castell_access *b)
 {
@@ -196,7 +207,8 @@ CASTELL_API bool castell_sequential_meet(const struct castell_access *a,
 
     if (a->is_file || b->is_file)
         return a->is_file && b->is_file &&
-               !strcmp((const char *)a->base, (const char *)b->base);
+               (castell_sequential_holds(a, b) ||
+                castell_sequential_holds(b, a));
     for (i = 0; i < castell_sequential_rows(a); i++) {
         uintptr_t row = (uintptr_t)a->base + (i ? i * a->pitch : 0);
 

@@ -1,15 +1,31 @@
-# CASTELL_HWLOC: the topology of a node; needed.
+# CASTELL_HWLOC: the topology of a node. Without it less is known of the machine.
 AC_DEFUN([CASTELL_HWLOC], [
-  PKG_CHECK_MODULES([HWLOC], [hwloc >= 2.0],
-    [castell_hwloc=`$PKG_CONFIG --modversion hwloc`],
-    [AC_MSG_ERROR([hwloc 2 is needed: apt-get install libhwloc-dev])])
+  AC_ARG_WITH([hwloc],
+    [AS_HELP_STRING([--without-hwloc], [read /sys for cores and NUMA nodes; no caches, no recorded machines])],
+    [], [with_hwloc=yes])
+  castell_hwloc=no
+  AS_IF([test "x$with_hwloc" != xno],
+    [PKG_CHECK_MODULES([HWLOC], [hwloc >= 2.0],
+      [castell_hwloc=`$PKG_CONFIG --modversion hwloc`],
+      [AC_MSG_ERROR([hwloc 2 is needed: apt-get install libhwloc-dev, or configure --without-hwloc])])],
+    [MISSING_CPPFLAGS="$MISSING_CPPFLAGS -DCST_WITHOUT_HWLOC"])
+  AM_CONDITIONAL([HAVE_HWLOC], [test "x$castell_hwloc" != xno])
 ])
 
-# CASTELL_SODIUM: who joins a run shows that it knows its secret; needed.
+# CASTELL_SODIUM: who joins a run shows that it knows its secret. Without it
+# there is one process, and there are no checkpoints.
 AC_DEFUN([CASTELL_SODIUM], [
-  PKG_CHECK_MODULES([SODIUM], [libsodium >= 1.0.12],
-    [castell_sodium=`$PKG_CONFIG --modversion libsodium`],
-    [AC_MSG_ERROR([libsodium is needed: apt-get install libsodium-dev])])
+  AC_ARG_WITH([libsodium],
+    [AS_HELP_STRING([--without-libsodium], [one process only, and no checkpoints])],
+    [], [with_libsodium=yes])
+  castell_sodium=no
+  AS_IF([test "x$with_libsodium" != xno],
+    [PKG_CHECK_MODULES([SODIUM], [libsodium >= 1.0.12],
+      [castell_sodium=`$PKG_CONFIG --modversion libsodium`],
+      [AC_MSG_ERROR([libsodium is needed: apt-get install libsodium-dev, or configure --without-libsodium])])],
+    [MISSING_CPPFLAGS="$MISSING_CPPFLAGS -DCST_WITHOUT_SODIUM"
+     SODIUM_CFLAGS='-I$(top_srcdir)/runtime/base/without'])
+  AC_SUBST([SODIUM_CFLAGS])
 ])
 
 # CASTELL_CASTELLCC: the compiler driver reads C with libclang; needed where it
@@ -102,11 +118,25 @@ AC_DEFUN([CASTELL_LIBDW], [
   AM_CONDITIONAL([HAVE_LIBDW], [test "x$castell_libdw" = xyes])
 ])
 
+# CASTELL_OPENCL: devices. Only its headers are used here; the library is loaded
+# where a run wants devices, and may be missing.
+AC_DEFUN([CASTELL_OPENCL], [
+  AC_ARG_WITH([opencl],
+    [AS_HELP_STRING([--without-opencl], [no devices of OpenCL])],
+    [], [with_opencl=check])
+  castell_opencl=no
+  AS_IF([test "x$with_opencl" != xno],
+    [AC_CHECK_HEADER([CL/cl.h], [castell_opencl=yes],
+      [AS_IF([test "x$with_opencl" = xyes],
+        [AC_MSG_ERROR([CL/cl.h is needed: apt-get install ocl-icd-opencl-dev])])])])
+  AM_CONDITIONAL([HAVE_OPENCL], [test "x$castell_opencl" = xyes])
+])
+
 # CASTELL_MPI: the module that carries messages over MPI; only that is linked
 # with it. Its header is a system header: it does not pass our warnings.
 AC_DEFUN([CASTELL_MPI], [
   AC_ARG_WITH([mpi],
-    [AS_HELP_STRING([--without-mpi], [no messages over MPI, only over TCP])],
+    [AS_HELP_STRING([--without-mpi], [no messages over MPI, only over TCP, and no bodies of device(mpi)])],
     [], [with_mpi=check])
   castell_mpi=no
   AS_IF([test "x$with_mpi" != xno],
@@ -116,6 +146,9 @@ AC_DEFUN([CASTELL_MPI], [
        MPI_LIBS=$OMPI_LIBS],
       [AS_IF([test "x$with_mpi" = xyes],
         [AC_MSG_ERROR([Open MPI is needed: apt-get install libopenmpi-dev])])])])
+  AS_IF([test "x$castell_mpi" = xno],
+    [MISSING_CPPFLAGS="$MISSING_CPPFLAGS -DCST_WITHOUT_MPI"])
+  AC_SUBST([MISSING_CPPFLAGS])
   AC_SUBST([MPI_CPPFLAGS])
   AC_SUBST([MPI_LIBS])
   AM_CONDITIONAL([HAVE_MPI], [test "x$castell_mpi" != xno])

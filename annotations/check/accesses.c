@@ -141,9 +141,12 @@ static void check_file(struct target *target)
     if (!cst_type_is_pointer(type) ||
         !cst_type_is_char(cst_type_target(type))) {
         cst_report_error(target->checker->report, head_place(target),
-                         "'%s' is no path: a file is named by a parameter of "
+                         "'%s' is no path: a %s is named by a parameter of "
                          "type 'const char *'",
-                         target->name);
+                         target->name,
+                         cst_clause_is_directory(target->clause->kind)
+                             ? "directory"
+                             : "file");
         return;
     }
     if (claim(target))
@@ -349,7 +352,7 @@ static void check_unclaimed(struct cst_checker *checker,
                 "parameter '%s' is a pointer and stands in no clause%s",
                 parameter->name,
                 parameter->format == CST_FORMAT_STRING
-                    ? " (for a path there are file_in, file_out, file_inout)"
+                    ? " (for a path there are file_in, dir_in and so on)"
                     : "");
     } else if (cst_type_is_record(type) && !subject->claims[index]) {
         member = cst_type_pointer_member(checker->memory, type);

@@ -9,7 +9,7 @@ static void settle_bodies(struct cst_model *model)
         struct cst_task_model *task = model->tasks[i];
 
         task->may_lack_body = !task->body.is_defined && !task->body.programs &&
-                              !task->body.is_static &&
+                              !task->body.kernel && !task->body.is_static &&
                               task->implementations_count > 0;
     }
 }
@@ -29,6 +29,8 @@ static bool run(struct cst_checker *checker)
         if (!subject->implements)
             cst_check_accesses(checker, subject);
     }
+    for (size_t i = 0; i < checker->subjects_count; i++)
+        cst_check_buffers(checker, checker->subjects[i]);
     settle_bodies(checker->model);
     cst_check_uses(checker);
     if (complained && checker->report->errors == 0)

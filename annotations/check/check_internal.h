@@ -48,6 +48,12 @@ cst_check_reduction(struct cst_checker *checker,
 void cst_check_settings(struct cst_checker *checker,
                         struct cst_subject *subject);
 
+/* device.c */
+void cst_check_device(struct cst_checker *checker, struct cst_subject *subject);
+/* Of an implementation or a task, when all accesses are known. */
+void cst_check_buffers(struct cst_checker *checker,
+                       const struct cst_subject *subject);
+
 /* constraint.c */
 void cst_check_constraint(struct cst_checker *checker,
                           struct cst_subject *subject);

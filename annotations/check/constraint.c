@@ -72,6 +72,9 @@ static void check_number(struct cst_checker *checker,
         else if (value < 1 &&
                  (need == CST_NEED_CORES || need == CST_NEED_NODES))
             bad_value(checker, item, "at least 1 is needed");
+        else if (need == CST_NEED_GPUS && value > 1 && value < 65536 &&
+                 value > (double)(long)value)
+            bad_value(checker, item, "write how many, or what part of one");
         else if (need == CST_NEED_NODES && value > 1)
             check_device(checker, subject, item);
     } else if (need == CST_NEED_NODES) {

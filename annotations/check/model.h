@@ -97,6 +97,21 @@ enum cst_device_model {
     CST_DEVICE_BINARY,
     CST_DEVICE_CONTAINER,
     CST_DEVICE_MPI,
+    CST_DEVICE_CUDA,
+    CST_DEVICE_OPENCL,
+};
+
+enum { CST_RANGE_MAX = 3 };
+
+/* A kernel of OpenCL's as a body: its arguments are the function's. */
+struct cst_kernel {
+    const char *name;
+    const char *text;           /* of its source, or NULL: */
+    struct cst_tokens variable; /* a string of the program's */
+    struct cst_tokens range[CST_RANGE_MAX];
+    size_t range_count;
+    struct cst_tokens local[CST_RANGE_MAX];
+    size_t local_count; /* 0: OpenCL chooses */
 };
 
 /* A function with a body that tasks may run. */
@@ -109,6 +124,8 @@ struct cst_body_model {
     struct cst_constraint_model constraint;
     enum cst_device_model device;
     struct cst_programs *programs; /* NULL: its own code */
+    struct cst_kernel *kernel;     /* the same */
+    bool async;
     struct cst_parameter *parameters;
     size_t parameters_count;
     size_t before; /* in the text: the empty line of its pragma */

@@ -167,46 +167,6 @@ static void check_failure(struct cst_checker *checker,
         check_failure_item(checker, subject, &clause->items[i], &policy_seen);
 }
 
-static void check_device(struct cst_checker *checker,
-                         struct cst_subject *subject)
-{
-    static const char *const absent[] = {"cuda", "opencl"};
-    static const char *const present[] = {
-        [CST_DEVICE_CPU] = "cpu",
-        [CST_DEVICE_BINARY] = "binary",
-        [CST_DEVICE_CONTAINER] = "container",
-        [CST_DEVICE_MPI] = "mpi",
-    };
-    const struct cst_clause *clause =
-        cst_pragma_find(&subject->body->site->pragma, CST_CLAUSE_DEVICE, NULL);
-    const struct cst_token *name;
-
-    if (!clause)
-        return;
-    name = &clause->all.items[0];
-    for (size_t i = 0; i < sizeof(present) / sizeof(present[0]); i++) {
-        if (!cst_token_is(name, present[i]))
-            continue;
-        subject->body->device = (enum cst_device_model)i;
-        if (i == CST_DEVICE_MPI && subject->implements)
-            cst_report_error(checker->report, name->place,
-                             "a body of device(mpi) is the only one of its "
-                             "task");
-        return;
-    }
-    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
-        if (!cst_token_is(name, absent[i]))
-            continue;
-        cst_report_error(checker->report, name->place,
-                         "device '%s' is not in this build", absent[i]);
-        return;
-    }
-    cst_report_error(checker->report, name->place,
-                     "unknown device '%.*s': there are cpu, cuda, opencl, mpi, "
-                     "binary and container",
-                     (int)name->size, name->text);
-}
-
 /* Clauses that are refused: for a build, or for an implementation. */
 static void check_allowed(struct cst_checker *checker,
                           const struct cst_subject *subject)
@@ -219,14 +179,10 @@ static void check_allowed(struct cst_checker *checker,
         bool of_body =
             kind == CST_CLAUSE_CONSTRAINT || kind == CST_CLAUSE_DEVICE ||
             kind == CST_CLAUSE_IMPLEMENTS ||
-            (kind >= CST_CLAUSE_COMMAND && kind <= CST_CLAUSE_IMAGE) ||
+            (kind >= CST_CLAUSE_COMMAND && kind <= CST_CLAUSE_ASYNC) ||
             (kind >= CST_CLAUSE_STDIN && kind <= CST_CLAUSE_STDERR);
 
-        if (kind >= CST_CLAUSE_DIR_IN && kind <= CST_CLAUSE_DIR_INOUT)
-            cst_report_error(checker->report, clause->name.place,
-                             "directories ('%.*s') are not in this build",
-                             (int)clause->name.size, clause->name.text);
-        else if (subject->implements && !of_body)
+        if (subject->implements && !of_body)
             cst_report_error(checker->report, clause->name.place,
                              "'%.*s' belongs to the task, not to an "
                              "implementation of it",
@@ -252,7 +208,7 @@ void cst_check_settings(struct cst_checker *checker,
     struct cst_task_model *task = subject->task;
 
     check_allowed(checker, subject);
-    check_device(checker, subject);
+    cst_check_device(checker, subject);
     cst_check_constraint(checker, subject);
     cst_check_command(checker, subject);
     if (subject->implements)

@@ -76,6 +76,23 @@ static enum CXChildVisitResult find_operand(CXCursor cursor, CXCursor parent,
     return CXChildVisit_Recurse;
 }
 
+/* What is saved under one name is one region: rows at equal distances. */
+static void check_rows(const struct probe *probe,
+                       const struct cst_section *section, const char *name)
+{
+    const struct cst_site *site = probe->statement->site;
+    size_t sections = 0;
+
+    for (size_t i = 0; i < section->dimensions_count; i++)
+        sections += !section->dimensions[i].is_index;
+    if (sections > 2 && cst_pragma_is_checkpoint(site->pragma.kind))
+        cst_report_error(probe->checker->report,
+                         cst_tokens_place(section->object),
+                         "'%s' is saved in more than two dimensions: name its "
+                         "planes, or all of it as one",
+                         name);
+}
+
 static void check_object(struct probe *probe, CXType type)
 {
     const struct cst_clause *clause =
@@ -117,6 +134,7 @@ static void check_object(struct probe *probe, CXType type)
         }
         type = cst_type_target(type);
     }
+    check_rows(probe, section, name);
 }
 
 static enum CXChildVisitResult visit_probe(CXCursor cursor, CXCursor parent,

@@ -10,6 +10,8 @@ struct walker {
     const struct cst_subject *inside; /* whose body it is, or NULL */
     CXCursor *globals;                /* already warned of in it */
     size_t globals_count;
+    CXCursor *prepared; /* what bodies of replicated tasks touch */
+    size_t prepared_count;
 };
 
 static const struct cst_subject *find_task(const struct cst_checker *checker,
@@ -162,6 +164,36 @@ static bool is_shared(const struct cst_checker *checker, CXCursor variable)
            !cst_unit_is_system(checker->unit, cst_ast_offset(variable));
 }
 
+static bool is_among(const CXCursor *cursors, size_t count, CXCursor cursor)
+{
+    for (size_t i = 0; i < count; i++)
+        if (clang_equalCursors(cursors[i], cursor))
+            return true;
+    return false;
+}
+
+static void note(struct walker *walker, CXCursor **cursors, size_t *count,
+                 CXCursor cursor)
+{
+    *cursors = cst_memory_room(walker->checker->memory, *cursors, *count,
+                               sizeof(**cursors));
+    (*cursors)[(*count)++] = cursor;
+}
+
+/* Replicated tasks are there to prepare globals, on each node, for the bodies
+   that come after them in the text. */
+static bool is_prepared(struct walker *walker, CXCursor variable)
+{
+    const struct cst_task_model *task = walker->inside->task;
+
+    if (is_among(walker->prepared, walker->prepared_count, variable))
+        return true;
+    if (!task || !task->replicated)
+        return false;
+    note(walker, &walker->prepared, &walker->prepared_count, variable);
+    return true;
+}
+
 static void check_global_use(struct walker *walker, CXCursor use,
                              CXCursor variable)
 {
@@ -170,15 +202,10 @@ static void check_global_use(struct walker *walker, CXCursor use,
     const char *name;
 
     if (!walker->inside || !checker->options->warn_globals ||
-        !is_shared(checker, variable))
+        !is_shared(checker, variable) || is_prepared(walker, variable) ||
+        is_among(walker->globals, walker->globals_count, variable))
         return;
-    for (size_t i = 0; i < walker->globals_count; i++)
-        if (clang_equalCursors(walker->globals[i], variable))
-            return;
-    walker->globals =
-        cst_memory_room(checker->memory, walker->globals, walker->globals_count,
-                        sizeof(*walker->globals));
-    walker->globals[walker->globals_count++] = variable;
+    note(walker, &walker->globals, &walker->globals_count, variable);
     name = cst_ast_string(checker->memory, clang_getCursorSpelling(variable));
     place = cst_unit_place(checker->unit, cst_ast_name_offset(use));
     place.width = (unsigned)strlen(name);

@@ -153,6 +153,25 @@ static int process(struct cst_driver *driver, size_t number,
     return status;
 }
 
+/* A .cu file. */
+static int process_cuda(struct cst_driver *driver, size_t number,
+                        struct product *ret_product)
+{
+    const struct cst_input *input = &driver->options.inputs[number];
+    bool links = driver->options.goal == CST_GOAL_LINK;
+
+    ret_product->outcome = CST_OUTCOME_TRANSLATED;
+    if (driver->options.translate_only)
+        return EXIT_SUCCESS;
+    if (links)
+        ret_product->object = make_object(driver);
+    if (links && !ret_product->object)
+        return EXIT_FAILURE;
+    return cst_cuda_compile(driver, input,
+                            links ? ret_product->object
+                                  : output_name(driver, input));
+}
+
 /* ---- Linking -------------------------------------------------------- */
 
 static struct cst_strings final_command(struct cst_driver *driver,
@@ -204,13 +223,19 @@ static int finish(struct cst_driver *driver, const struct product *products)
 {
     struct cst_strings command = final_command(driver, products);
     bool links = driver->options.goal == CST_GOAL_LINK;
+    bool cuda = false;
 
     cst_strings_add(
         &driver->memory, &command,
         cst_memory_format(&driver->memory, "-I%s", driver->places.include));
     cst_strings_add(&driver->memory, &command, "-Wno-unknown-pragmas");
-    if (links && !driver->options.partial_link)
+    if (links && !driver->options.partial_link) {
+        for (size_t i = 0; i < driver->options.inputs_count && !cuda; i++)
+            cuda = driver->options.inputs[i].is_cuda;
+        if (cuda)
+            cst_cuda_link(driver, &command);
         add_library(driver, &command);
+    }
     for (size_t i = 0; i < driver->options.inputs_count; i++)
         if (products[i].object) /* to be removed afterwards */
             return cst_process_run(command.items, NULL);
@@ -245,6 +270,8 @@ int cst_drive(struct cst_driver *driver)
 
         if (options->inputs[i].is_c)
             status = process(driver, i, &products[i]);
+        else if (options->inputs[i].is_cuda)
+            status = process_cuda(driver, i, &products[i]);
         untouched += products[i].outcome == CST_OUTCOME_UNTOUCHED;
         if (status > worst)
             worst = status;

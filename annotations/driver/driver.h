@@ -51,6 +51,12 @@ enum cst_outcome cst_translate(struct cst_driver *driver,
 struct cst_strings cst_compile_command(struct cst_driver *driver,
                                        bool preprocesses);
 
+/* cuda.c: compile a .cu file to an object by nvcc; return the exit status. */
+int cst_cuda_compile(struct cst_driver *driver, const struct cst_input *input,
+                     const char *object);
+/* What programs with such objects are linked with. */
+void cst_cuda_link(struct cst_driver *driver, struct cst_strings *command);
+
 /* Do all of it; return the exit status. */
 int cst_drive(struct cst_driver *driver);
 

@@ -104,6 +104,11 @@ void cst_write_body(struct cst_writer *writer,
         cst_write(writer, "} ");
         return;
     }
+    if (body->kernel) {
+        cst_write_kernel(writer, task, body);
+        cst_write(writer, "} ");
+        return;
+    }
     cst_write(writer, "%s%s(", body->returns_int ? "return " : "", body->name);
     for (size_t i = 0; i < task->body.parameters_count; i++)
         cst_write(writer, "%s%s", i ? ", " : "",

@@ -93,6 +93,10 @@ void cst_write_body(struct cst_writer *writer,
 void cst_write_command(struct cst_writer *writer,
                        const struct cst_task_model *task,
                        const struct cst_body_model *body);
+/* kernel.c: the statements of a body that starts a kernel. */
+void cst_write_kernel(struct cst_writer *writer,
+                      const struct cst_task_model *task,
+                      const struct cst_body_model *body);
 /* The value of a parameter in a body: C text. */
 const char *cst_body_value(struct cst_memory *memory,
                            const struct cst_task_model *task, size_t parameter);

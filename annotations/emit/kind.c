@@ -12,7 +12,7 @@ static const struct {
 } needs[CST_NEEDS_COUNT] = {
     [CST_NEED_CORES] = {"cores", "uint32_t", CST_MEASURE_COUNT},
     [CST_NEED_NODES] = {"nodes", "uint32_t", CST_MEASURE_COUNT},
-    [CST_NEED_GPUS] = {"gpus", "uint32_t", CST_MEASURE_COUNT},
+    [CST_NEED_GPUS] = {"gpus", "float", CST_MEASURE_COUNT},
     [CST_NEED_MEMORY] = {"memory", "uint64_t", CST_MEASURE_SIZE},
     [CST_NEED_GPU_MEMORY] = {"gpu_memory", "uint64_t", CST_MEASURE_SIZE},
     [CST_NEED_STORAGE] = {"storage", "uint64_t", CST_MEASURE_SIZE},
@@ -45,7 +45,7 @@ static void write_need(struct cst_writer *writer, size_t need,
         cst_write(writer, ", ");
         return;
     }
-    if (per_call && mentions_name(value))
+    if (per_call && mentions_name(value) && need != CST_NEED_GPUS)
         check = needs[need].measure == CST_MEASURE_SECONDS
                     ? "__castell_time"
                     : "__castell_natural";
@@ -71,12 +71,14 @@ void cst_write_constraint(struct cst_writer *writer,
 static void write_flags(struct cst_writer *writer,
                         const struct cst_task_model *task)
 {
-    if (!task->isolated && !task->replicated && !task->distributed)
+    if (!task->isolated && !task->replicated && !task->distributed &&
+        !task->body.async)
         return;
-    cst_write(writer, ".flags = 0%s%s%s, ",
+    cst_write(writer, ".flags = 0%s%s%s%s, ",
               task->isolated ? " | CASTELL_ISOLATED" : "",
               task->replicated ? " | CASTELL_REPLICATED" : "",
-              task->distributed ? " | CASTELL_DISTRIBUTED" : "");
+              task->distributed ? " | CASTELL_DISTRIBUTED" : "",
+              task->body.async ? " | CASTELL_ASYNC" : "");
 }
 
 static void write_failure(struct cst_writer *writer,
@@ -108,6 +110,8 @@ static const char *device_of(const struct cst_body_model *body)
         [CST_DEVICE_BINARY] = ".device = CASTELL_BINARY, ",
         [CST_DEVICE_CONTAINER] = ".device = CASTELL_CONTAINER, ",
         [CST_DEVICE_MPI] = ".device = CASTELL_MPI, ",
+        [CST_DEVICE_CUDA] = ".device = CASTELL_CUDA, ",
+        [CST_DEVICE_OPENCL] = ".device = CASTELL_OPENCL, ",
     };
 
     return devices[body->device];
@@ -182,7 +186,7 @@ void cst_write_implementation(struct cst_writer *writer,
     cst_write(writer, ", .body = __castell_body_%s, %s.constraint = ", name,
               device_of(body));
     cst_write_constraint(writer, &body->constraint, false);
-    cst_write(writer, "}; ");
+    cst_write(writer, "%s}; ", body->async ? ", .flags = CASTELL_ASYNC" : "");
     /* Of the units that see it, one registers it. */
     if (body->is_static || task->body.is_static)
         cst_write(writer, "static char __castell_registered_%s; ", name);

@@ -82,6 +82,18 @@ static const char *const functions[] = {
     "static __inline__ __attribute__((unused)) void *"
     "__castell_at(void *const *b, uint32_t first) "
     "{ return first == (uint32_t)-1 ? (void *)0 : b[first]; } ",
+    /* Functions of castell_checkpoint.h, which need not be included, or may be
+       later: under names of our own. */
+    "struct castell_checkpoint; "
+    "enum castell_status __castell_saved_at(const char *, "
+    "struct castell_checkpoint **) __asm__(\"castell_checkpoint_at\"); "
+    "enum castell_status __castell_saved_add(struct castell_checkpoint *, "
+    "const char *, const struct castell_access *, size_t) "
+    "__asm__(\"castell_checkpoint_add\"); "
+    "enum castell_status __castell_saved_save(struct castell_checkpoint *, "
+    "uint64_t) __asm__(\"castell_checkpoint_save\"); "
+    "enum castell_status __castell_saved_restore(struct castell_checkpoint *, "
+    "uint64_t *) __asm__(\"castell_checkpoint_restore\"); ",
     /* Where a body's indices start, which are those of the whole. */
     "static __inline__ __attribute__((unused)) void *"
     "__castell_shifted(void *buffer, long long offset) "

@@ -13,9 +13,31 @@ static size_t first_dimension(const struct cst_section *section)
     return i;
 }
 
+/* The call for one region, __castell_x. */
+static void write_call(struct cst_writer *writer,
+                       const struct cst_statement_model *statement,
+                       const struct cst_section *section,
+                       const struct cst_region_writer *region)
+{
+    const struct cst_pragma *pragma = &statement->site->pragma;
+
+    if (!cst_pragma_is_checkpoint(pragma->kind)) {
+        cst_write(writer, "castell_must(%s(&__castell_x, 1), ",
+                  pragma->kind == CST_PRAGMA_DELETE ? "castell_delete"
+                                                    : "castell_wait_on");
+        return;
+    }
+    cst_write(writer, "castell_must(__castell_saved_add(__castell_c, ");
+    cst_write_literal(writer, cst_tokens_text(writer->memory, section->all));
+    cst_write(writer, ", &__castell_x, sizeof(__castell_o[0]");
+    for (size_t i = 1; i < region->dimensions_count; i++)
+        cst_write(writer, "[0]");
+    cst_write(writer, ")), ");
+}
+
 static void write_region_call(struct cst_writer *writer,
                               const struct cst_statement_model *statement,
-                              const char *function, size_t index)
+                              size_t index)
 {
     const struct cst_section *section =
         &statement->site->pragma.clauses[0].sections[index];
@@ -47,7 +69,8 @@ static void write_region_call(struct cst_writer *writer,
     cst_region_write_loops(writer, &region);
     cst_write(writer, "{ const struct castell_access __castell_x = ");
     cst_region_write_access(writer, &region);
-    cst_write(writer, "; castell_must(%s(&__castell_x, 1), ", function);
+    cst_write(writer, "; ");
+    write_call(writer, statement, section, &region);
     cst_write_where(writer, writer->file, writer->line);
     cst_write(writer, "); } } ");
 }
@@ -76,13 +99,43 @@ static void write_simple(struct cst_writer *writer,
     cst_write(writer, "); ");
 }
 
+/* A step that is restored is assigned to: what it was when there is none. */
+static void write_checkpoint(struct cst_writer *writer,
+                             const struct cst_statement_model *statement)
+{
+    const struct cst_clause *clause = &statement->site->pragma.clauses[0];
+    const struct cst_item *step = &clause->items[1];
+    bool restores = statement->site->pragma.kind == CST_PRAGMA_RESTORE;
+
+    cst_write(writer, "struct castell_checkpoint *__castell_c; "
+                      "uint64_t __castell_s = ");
+    if (step->has_value)
+        cst_write_value(writer, step->value);
+    else
+        cst_write(writer, "0");
+    cst_write(writer, "; castell_must(__castell_saved_at(");
+    cst_write_value(writer, clause->items[0].value);
+    cst_write(writer, ", &__castell_c), ");
+    cst_write_where(writer, writer->file, writer->line);
+    cst_write(writer, "); ");
+    for (size_t i = 0; i < clause->sections_count; i++)
+        write_region_call(writer, statement, i);
+    cst_write(writer,
+              "castell_must(__castell_saved_%s(__castell_c, "
+              "%s__castell_s), ",
+              restores ? "restore" : "save", restores ? "&" : "");
+    cst_write_where(writer, writer->file, writer->line);
+    cst_write(writer, "); ");
+    if (!restores || !step->has_value)
+        return;
+    cst_write_value(writer, step->value);
+    cst_write(writer, " = __castell_s; ");
+}
+
 void cst_write_statement(struct cst_writer *writer,
                          const struct cst_statement_model *statement)
 {
     const struct cst_pragma *pragma = &statement->site->pragma;
-    const char *function = pragma->kind == CST_PRAGMA_DELETE
-                               ? "castell_delete"
-                               : "castell_wait_on";
 
     cst_write(writer, "{ ");
     if (pragma->kind == CST_PRAGMA_BARRIER)
@@ -91,9 +144,11 @@ void cst_write_statement(struct cst_writer *writer,
         write_simple(writer, statement, "castell_group_wait");
     else if (pragma->kind == CST_PRAGMA_CANCEL_GROUP)
         write_simple(writer, statement, "castell_group_cancel");
+    else if (cst_pragma_is_checkpoint(pragma->kind))
+        write_checkpoint(writer, statement);
     else
         for (size_t i = 0; i < pragma->clauses[0].sections_count; i++)
-            write_region_call(writer, statement, function, i);
+            write_region_call(writer, statement, i);
     cst_write(writer, "}");
 }
 

@@ -21,15 +21,20 @@ static bool is_file(const struct cst_access_model *access)
     return access->section == NULL;
 }
 
+static const char *directory_mark(const struct cst_access_model *access)
+{
+    return cst_clause_is_directory(access->kind) ? ".is_directory = 1, " : "";
+}
+
 static void write_file(struct cst_writer *writer,
                        const struct cst_task_model *task,
                        const struct cst_access_model *access)
 {
     cst_write(writer,
               "{.base = (const void *)%s%s, .size = 0, .rows = 0, .pitch = 0, "
-              ".mode = %s, .is_file = 1, .pointer = 0, .reduction = 0}",
+              ".mode = %s, .is_file = 1, %s.pointer = 0, .reduction = 0}",
               task->body.parameters[access->parameter].name, access->member,
-              cst_mode_name(access->kind));
+              cst_mode_name(access->kind), directory_mark(access));
 }
 
 static void write_locals(struct cst_writer *writer,
@@ -61,8 +66,8 @@ static void write_constant(struct cst_writer *writer,
     struct cst_region_writer region;
 
     if (is_file(access)) {
-        cst_write(writer, "{.mode = %s, .is_file = 1}, ",
-                  cst_mode_name(access->kind));
+        cst_write(writer, "{.mode = %s, %s.is_file = 1}, ",
+                  cst_mode_name(access->kind), directory_mark(access));
         return;
     }
     region = cst_access_region(writer->memory, task, index);

@@ -10,10 +10,12 @@ const char *cst_mode_name(enum cst_clause_kind kind)
     case CST_CLAUSE_IN:
     case CST_CLAUSE_COLLECTION_IN:
     case CST_CLAUSE_FILE_IN:
+    case CST_CLAUSE_DIR_IN:
         return "CASTELL_IN";
     case CST_CLAUSE_OUT:
     case CST_CLAUSE_COLLECTION_OUT:
     case CST_CLAUSE_FILE_OUT:
+    case CST_CLAUSE_DIR_OUT:
         return "CASTELL_OUT";
     case CST_CLAUSE_CONCURRENT:
         return "CASTELL_CONCURRENT";

@@ -178,6 +178,8 @@ static void add_probe(struct cst_unit *unit, struct cst_site *site)
             probe_tokens(unit, site, section->dimensions[j].length);
         }
     }
+    for (size_t i = 0; i < clause->items_count; i++)
+        probe_tokens(unit, site, clause->items[i].value);
     if (!sections && clause->all.count > 1)
         probe_tokens(unit, site, clause->all);
     cst_text_string(&unit->text, "}");

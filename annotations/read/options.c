@@ -220,6 +220,7 @@ static void classify(struct cst_input *input)
         input->preprocessed = strcmp(language, "cpp-output") == 0;
     } else if (dot && !strchr(dot, '/')) {
         input->is_c = strcmp(dot, ".c") == 0 || strcmp(dot, ".i") == 0;
+        input->is_cuda = strcmp(dot, ".cu") == 0;
         input->preprocessed = strcmp(dot, ".i") == 0;
     }
 }

@@ -29,6 +29,7 @@ struct cst_input {
     const char *name;
     size_t index;         /* in argv */
     bool is_c;            /* source that we translate */
+    bool is_cuda;         /* source for nvcc */
     bool preprocessed;    /* a .i file */
     const char *language; /* of -x; NULL: by its name */
 };

@@ -9,6 +9,7 @@ enum shape {
     SHAPE_NOTHING, /* no parentheses at all */
     SHAPE_SECTIONS,
     SHAPE_REDUCTION,
+    SHAPE_CHECKPOINT,
     SHAPE_COLLECTION,
     SHAPE_NAMES,
     SHAPE_EXPRESSION,
@@ -16,6 +17,7 @@ enum shape {
     SHAPE_STRING,
     SHAPE_CONSTRAINT,
     SHAPE_FAILURE,
+    SHAPE_TOKENS, /* whatever: looked at later */
 };
 
 static const struct {
@@ -57,6 +59,11 @@ static const struct {
     {"prolog", CST_CLAUSE_PROLOG, SHAPE_STRING},
     {"epilog", CST_CLAUSE_EPILOG, SHAPE_STRING},
     {"image", CST_CLAUSE_IMAGE, SHAPE_STRING},
+    {"kernel", CST_CLAUSE_KERNEL, SHAPE_NAME},
+    {"source", CST_CLAUSE_SOURCE, SHAPE_TOKENS},
+    {"range", CST_CLAUSE_RANGE, SHAPE_TOKENS},
+    {"local", CST_CLAUSE_LOCAL, SHAPE_TOKENS},
+    {"async", CST_CLAUSE_ASYNC, SHAPE_NOTHING},
     {"replicated", CST_CLAUSE_REPLICATED, SHAPE_NOTHING},
     {"distributed", CST_CLAUSE_DISTRIBUTED, SHAPE_NOTHING},
     {"isolated", CST_CLAUSE_ISOLATED, SHAPE_NOTHING},
@@ -71,6 +78,8 @@ static const struct {
     {"implements", CST_PRAGMA_IMPLEMENTS, SHAPE_NOTHING},
     {"wait_on", CST_PRAGMA_WAIT_ON, SHAPE_SECTIONS},
     {"delete", CST_PRAGMA_DELETE, SHAPE_SECTIONS},
+    {"checkpoint", CST_PRAGMA_CHECKPOINT, SHAPE_CHECKPOINT},
+    {"restore", CST_PRAGMA_RESTORE, SHAPE_CHECKPOINT},
     {"barrier", CST_PRAGMA_BARRIER, SHAPE_NOTHING},
     {"group", CST_PRAGMA_GROUP, SHAPE_EXPRESSION},
     {"wait_group", CST_PRAGMA_WAIT_GROUP, SHAPE_EXPRESSION},
@@ -78,6 +87,11 @@ static const struct {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool cst_pragma_is_checkpoint(enum cst_pragma_kind kind)
+{
+    return kind == CST_PRAGMA_CHECKPOINT || kind == CST_PRAGMA_RESTORE;
+}
 
 bool cst_pragma_stands_alone(enum cst_pragma_kind kind)
 {
@@ -97,7 +111,12 @@ bool cst_clause_is_collection(enum cst_clause_kind kind)
 
 bool cst_clause_is_file(enum cst_clause_kind kind)
 {
-    return kind >= CST_CLAUSE_FILE_IN && kind <= CST_CLAUSE_FILE_INOUT;
+    return kind >= CST_CLAUSE_FILE_IN && kind <= CST_CLAUSE_DIR_INOUT;
+}
+
+bool cst_clause_is_directory(enum cst_clause_kind kind)
+{
+    return kind >= CST_CLAUSE_DIR_IN && kind <= CST_CLAUSE_DIR_INOUT;
 }
 
 bool cst_pragma_is_word(const struct cst_token *token)
@@ -144,6 +163,38 @@ static void read_reduction(struct cst_parser *parser, struct cst_clause *clause)
     }
     clause->operation = rest.items[0];
     cst_parser_sections(parser, clause, cst_parser_part(rest, 2, rest.count));
+}
+
+/* path: sections, or path, step: sections */
+static void read_checkpoint(struct cst_parser *parser,
+                            struct cst_clause *clause)
+{
+    struct cst_tokens rest = clause->all;
+    size_t colon = cst_parser_find(rest, 0, ":");
+    size_t comma = cst_parser_find(rest, 0, ",");
+    struct cst_tokens path, step;
+
+    if (comma > colon)
+        comma = colon;
+    path = cst_parser_part(rest, 0, comma);
+    step = cst_parser_part(rest, comma < colon ? comma + 1 : colon, colon);
+    if (colon == rest.count || path.count == 0 ||
+        (comma < colon && step.count == 0) ||
+        cst_parser_find(step, 0, ",") != step.count) {
+        cst_parser_error(parser, &clause->name,
+                         "'%.*s' needs a path and a ':', as in "
+                         "%.*s(\"state\", step: x[0:n])",
+                         (int)clause->name.size, clause->name.text,
+                         (int)clause->name.size, clause->name.text);
+        return;
+    }
+    cst_parser_add_item(parser, clause,
+                        (struct cst_item){.value = path, .has_value = true});
+    cst_parser_add_item(
+        parser, clause,
+        (struct cst_item){.value = step, .has_value = step.count > 0});
+    cst_parser_sections(parser, clause,
+                        cst_parser_part(rest, colon + 1, rest.count));
 }
 
 static void read_names(struct cst_parser *parser, struct cst_clause *clause)
@@ -243,6 +294,9 @@ static void read_shape(struct cst_parser *parser, struct cst_clause *clause,
     case SHAPE_REDUCTION:
         read_reduction(parser, clause);
         break;
+    case SHAPE_CHECKPOINT:
+        read_checkpoint(parser, clause);
+        break;
     case SHAPE_NAMES:
         read_names(parser, clause);
         break;
@@ -268,6 +322,7 @@ static void read_shape(struct cst_parser *parser, struct cst_clause *clause,
                              "'%.*s' takes one expression",
                              (int)clause->name.size, clause->name.text);
         break;
+    case SHAPE_TOKENS:
     case SHAPE_NOTHING:
     default:
         break;

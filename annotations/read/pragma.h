@@ -21,6 +21,8 @@ enum cst_pragma_kind {
     /* Stand-alone ones: */
     CST_PRAGMA_WAIT_ON,
     CST_PRAGMA_DELETE,
+    CST_PRAGMA_CHECKPOINT,
+    CST_PRAGMA_RESTORE,
     CST_PRAGMA_BARRIER,
     CST_PRAGMA_GROUP,
     CST_PRAGMA_WAIT_GROUP,
@@ -66,6 +68,11 @@ enum cst_clause_kind {
     CST_CLAUSE_PROLOG,
     CST_CLAUSE_EPILOG,
     CST_CLAUSE_IMAGE,
+    CST_CLAUSE_KERNEL,
+    CST_CLAUSE_SOURCE,
+    CST_CLAUSE_RANGE,
+    CST_CLAUSE_LOCAL,
+    CST_CLAUSE_ASYNC,
     CST_CLAUSE_REPLICATED,
     CST_CLAUSE_DISTRIBUTED,
     CST_CLAUSE_ISOLATED,
@@ -93,7 +100,8 @@ struct cst_section {
     struct cst_tokens all;
 };
 
-/* key = value in constraint(); item or item(value) in on_failure(). */
+/* key = value in constraint(); item or item(value) in on_failure(); the path and
+   the step in checkpoint(), both with a value alone. */
 struct cst_item {
     struct cst_token key;
     struct cst_tokens value;
@@ -128,6 +136,9 @@ void cst_pragma_parse(struct cst_memory *memory, struct cst_report *report,
                       struct cst_tokens tokens, struct cst_place place,
                       struct cst_pragma *ret_pragma);
 
+/* Does it save or restore? */
+bool cst_pragma_is_checkpoint(enum cst_pragma_kind kind);
+
 /* Is it one of the stand-alone pragmas? */
 bool cst_pragma_stands_alone(enum cst_pragma_kind kind);
 
@@ -142,6 +153,7 @@ const struct cst_clause *cst_pragma_find(const struct cst_pragma *pragma,
 /* Does the clause hold sections? Does it name parameters that are files? */
 bool cst_clause_has_sections(enum cst_clause_kind kind);
 bool cst_clause_is_collection(enum cst_clause_kind kind);
-bool cst_clause_is_file(enum cst_clause_kind kind);
+bool cst_clause_is_file(enum cst_clause_kind kind); /* or a directory */
+bool cst_clause_is_directory(enum cst_clause_kind kind);
 
 #endif

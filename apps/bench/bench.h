@@ -89,6 +89,16 @@ uint64_t bench_now_ns(void);
 /* Resident bytes of this process. */
 size_t bench_memory(void);
 
+/*
+ * Steps of reducing so many bytes that are not measured: until then the runtime
+ * takes new memory, for it keeps 128 MiB of what a lost node would have to
+ * compute again.
+ */
+static inline int bench_cold_steps(size_t size)
+{
+    return 5 + (int)(((size_t)160 << 20) / size);
+}
+
 /* The k-th cell of task i, for BENCH_IN and BENCH_INOUT. */
 static inline struct bench_cell *bench_cell_of(const struct bench *bench,
                                                size_t i, unsigned k)

@@ -8,6 +8,8 @@
  *
  * round: COUNT times a task that depends on the one before is submitted and
  * waited for: at once (round), and after both processes have slept (round.cold).
+ * Between the cold ones, as cold, a message goes there and back over a socket
+ * between this process and one that does nothing else (round.bare).
  * idle: for COUNT seconds nobody has anything to do.
  * memory: COUNT tasks wait while another holds the worker, as many again for
  * these. Prints lines "name value unit".
@@ -15,9 +17,14 @@
 #include "bench/bench.h"
 
 #include <castell.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +34,7 @@ enum {
     GATE_US = 1000,
     DATUM_SIZE = 64,
     PATH_SIZE = 64,
+    EVER = -1,
 };
 
 static double cpu_seconds(void)
@@ -117,10 +125,95 @@ static double go_round(void)
     return (double)(bench_now_ns() - begun_ns) / 1e3;
 }
 
+/* ---- The same over a bare socket --------------------------------------------- */
+
+/* False: the other side has ended. */
+static bool take_message(int fd)
+{
+    struct pollfd file = {.fd = fd, .events = POLLIN};
+    char bytes[DATUM_SIZE];
+    ssize_t got = -1;
+
+    while (got < 0) {
+        (void)poll(&file, 1, EVER);
+        got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    }
+    return got > 0;
+}
+
+static void put_message(int fd)
+{
+    char bytes[DATUM_SIZE] = "";
+
+    if (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) != sizeof(bytes))
+        exit(1);
+}
+
+/* What the other process does. */
+static int echo(void)
+{
+    while (take_message(STDIN_FILENO))
+        put_message(STDIN_FILENO);
+    return 0;
+}
+
+static int start_echo(pid_t *ret_pid)
+{
+    char name[] = "castell_cluster";
+    char what[] = "echo";
+    char *argv[] = {name, what, NULL};
+    posix_spawn_file_actions_t actions;
+    int files[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, files) ||
+        posix_spawn_file_actions_init(&actions) ||
+        posix_spawn_file_actions_adddup2(&actions, files[1], STDIN_FILENO) ||
+        posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, argv, environ))
+        exit(1);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)close(files[1]);
+    return files[0];
+}
+
+static double go_bare(int fd)
+{
+    uint64_t begun_ns = bench_now_ns();
+
+    put_message(fd);
+    (void)take_message(fd);
+    return (double)(bench_now_ns() - begun_ns) / 1e3;
+}
+
+static void let_all_sleep(void)
+{
+    struct timespec time = {0, COLD_NS};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static void measure_cold(void)
+{
+    double cold[COLD_ROUNDS];
+    double bare[COLD_ROUNDS];
+    pid_t other;
+    int fd = start_echo(&other);
+
+    (void)go_bare(fd);
+    for (size_t i = 0; i < COLD_ROUNDS; i++) {
+        let_all_sleep();
+        bare[i] = go_bare(fd);
+        let_all_sleep();
+        cold[i] = go_round();
+    }
+    (void)close(fd);
+    (void)waitpid(other, NULL, 0);
+    print_rounds("round.cold", cold, COLD_ROUNDS);
+    print_rounds("round.bare", bare, COLD_ROUNDS);
+}
+
 static void measure_round(size_t count)
 {
     double *times = calloc(count, sizeof(*times));
-    double cold[COLD_ROUNDS];
 
     if (!times)
         exit(1);
@@ -130,13 +223,7 @@ static void measure_round(size_t count)
         times[i] = go_round();
     print_rounds("round", times, count);
     free(times);
-    for (size_t i = 0; i < COLD_ROUNDS; i++) {
-        struct timespec time = {0, COLD_NS};
-
-        (void)nanosleep(&time, NULL);
-        cold[i] = go_round();
-    }
-    print_rounds("round.cold", cold, COLD_ROUNDS);
+    measure_cold();
 }
 
 /* ---- Nothing to do ---------------------------------------------------------- */
@@ -203,6 +290,8 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
+    if (strcmp(name, "echo") == 0)
+        return echo();
     memset(bench_cells, 1, sizeof(bench_cells));
     castell_must(castell_kind_declare(&nothing), "castell_kind_declare");
     castell_must(castell_kind_declare(&clock_kind), "castell_kind_declare");

@@ -103,6 +103,10 @@ static void update(int m, int n, int k, const double *a, const double *b,
                 n, 1, c, m);
 }
 
+#ifdef APP_GPU
+#include "cholesky/gpu.h"
+#endif
+
 static void fill_matrix(const struct matrix *a)
 {
     for (int j = 0; j < a->tiles; j++) {

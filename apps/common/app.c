@@ -34,7 +34,8 @@ static void print_default(const struct app_option *option)
             printf(" [%d]", *(int *)option->value);
         break;
     case APP_REAL:
-        printf(" [%g]", *(double *)option->value);
+        if (*(double *)option->value > 0)
+            printf(" [%g]", *(double *)option->value);
         break;
     case APP_TEXT:
         if (*(const char **)option->value)

@@ -130,3 +130,35 @@ void app_images_free(struct app_images *images)
     castell_free(images->data);
     castell_free(images->labels);
 }
+
+void app_images_find(const char *directory, const char *stem,
+                     struct app_images_files *ret_files)
+{
+    struct app_images_files *files = ret_files;
+    struct reader reader;
+    char name[64];
+    uint8_t label;
+
+    *files = (struct app_images_files){.images_at = 16, .labels_at = 8};
+    snprintf(name, sizeof(name), "%s-images-idx3-ubyte", stem);
+    reader = reader_open(directory, name);
+    read_magic(&reader, 3);
+    files->count = read_number(&reader, COUNT_MAX);
+    files->pixels = read_number(&reader, SIDE_MAX);
+    files->pixels *= read_number(&reader, SIDE_MAX);
+    memcpy(files->images, reader.path, sizeof(files->images));
+    gzclose(reader.file);
+
+    snprintf(name, sizeof(name), "%s-labels-idx1-ubyte", stem);
+    reader = reader_open(directory, name);
+    read_magic(&reader, 1);
+    if (read_number(&reader, COUNT_MAX) < files->count)
+        app_die(2, "%s has fewer labels than there are images", reader.path);
+    for (int i = 0; i < files->count; i++) {
+        read_bytes(&reader, &label, 1);
+        if (label >= files->classes)
+            files->classes = label + 1;
+    }
+    memcpy(files->labels, reader.path, sizeof(files->labels));
+    gzclose(reader.file);
+}

@@ -30,4 +30,16 @@ struct app_images app_images_read(const char *directory, const char *stem,
                                   int images_max);
 void app_images_free(struct app_images *images);
 
+/* The files of such a set, and where in them, when they are not compressed,
+   images and labels begin. */
+struct app_images_files {
+    char images[1024], labels[1024];
+    int count, pixels, classes;
+    long images_at, labels_at;
+};
+
+/* Find them: of the images only the header is read. Fails as reading does. */
+void app_images_find(const char *directory, const char *stem,
+                     struct app_images_files *ret_files);
+
 #endif

@@ -73,6 +73,10 @@ static void multiply(int m, int n, int k, const double *a, const double *x,
                 n, add, c, n);
 }
 
+#ifdef APP_GPU
+#include "matmul/gpu.h"
+#endif
+
 /* ---- Sections of row-major matrices ------------------------------------- */
 
 #pragma castell task out(a[i.first:i.count][0:n])

@@ -1,237 +1,29 @@
 /*
- * train - a multi-layer perceptron learns to tell clothes apart, by tasks.
+ * train - a neural network learns from images or text, by tasks.
  *
- * Each step takes a batch of images. It is cut in shards; one task computes the
- * gradient of one shard. Then one task for each piece of the weights adds up
- * what the shards say of that piece and moves it (stochastic gradient descent
- * with momentum). The next step's gradients wait for all pieces, and nothing
- * else waits for anything.
- *
- * Shards and pieces are of fixed sizes, and sums are formed in a fixed order,
- * so the loss and the model are the same bits on any number of cores.
+ * This file has the options; trainer.c has the training, tasks.c the tasks.
  */
 #include "common/app.h"
 #include "common/images.h"
 #include "train/model.h"
-#include "train/net.h"
+#include "train/show.h"
+#include "train/trainer.h"
 
 #include <castell.h>
-#include <cblas.h>
-#include <math.h>
+#include <castell_checkpoint.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { PIECE = 32768 }; /* weights that one task moves */
-
-struct range {
-    int first, count;
-};
-
-/* How far a step goes. */
-struct rates {
-    float learning;
-    float momentum;
-    float decay; /* towards 0, of each weight */
-};
-
-/* ---- Tasks -------------------------------------------------------------- */
-
-/* The gradient of the images that order[part] names; their losses are added to
-   *loss. */
-#pragma castell task in(weights[0:net.parameters]) \
-    in(pixels[0:images*net.size[0]], labels[0:images]) \
-    in(order[part.first:part.count]) \
-    out(gradient[0:net.parameters], work[0:part.count*net.work_size]) \
-    reduction(+: loss[0:1])
-static void compute_gradient(struct net net, struct range part,
-                             const float *weights, int images,
-                             const uint8_t *pixels, const uint8_t *labels,
-                             const int *order, float *gradient, float *work,
-                             double *loss)
-{
-    struct net_data data = {images, pixels, labels};
-
-    *loss += net_gradient(&net, weights, &data, order + part.first, part.count,
-                          work, gradient);
-}
-
-/* Add up the shards' gradients, first to last, and move one piece of the
-   weights. */
-#pragma castell task in(gradients[0:shards][part.first:part.count]) \
-    inout(weights[part.first:part.count], velocity[part.first:part.count])
-static void move(int parameters, int shards, struct range part,
-                 struct rates rates, float (*gradients)[parameters],
-                 float *weights, float *velocity)
-{
-    float *w = weights + part.first;
-    float *v = velocity + part.first;
-
-    cblas_sscal(part.count, rates.momentum, v, 1);
-    cblas_saxpy(part.count, -rates.learning * rates.decay, w, 1, v, 1);
-    for (int s = 0; s < shards; s++)
-        cblas_saxpy(part.count, -rates.learning, gradients[s] + part.first, 1,
-                    v, 1);
-    cblas_saxpy(part.count, 1, v, 1, w, 1);
-}
-
-/* The images of this part that the network knows are added to *correct. */
-#pragma castell task in(weights[0:net.parameters]) \
-    in(pixels[part.first*net.size[0]:part.count*net.size[0]]) \
-    in(labels[part.first:part.count]) \
-    out(work[0:part.count*net.work_size]) reduction(+: correct[0:1])
-static void evaluate(struct net net, struct range part, const float *weights,
-                     const uint8_t *pixels, const uint8_t *labels, float *work,
-                     long *correct)
-{
-    struct net_data data = {part.first + part.count, pixels, labels};
-
-    *correct += net_correct(&net, weights, &data, part.first, part.count, work);
-}
-
-/* ---- Training ----------------------------------------------------------- */
-
-struct trainer {
-    struct net net;
-    struct app_images train, test;
-    int batch, shard; /* images of a step, of a task */
-    int shards;       /* of a batch */
-    struct rates rates;
-    float *weights, *velocity;
-    float *gradients; /* a row for each shard */
-    float *work;      /* scratch memory, the same */
-    int *order;       /* in which this epoch takes the images */
-    uint64_t random;
-    double *loss; /* summed over an epoch */
-    long *correct;
-};
-
-static float *work_of(const struct trainer *t, int shard)
-{
-    return t->work + (long)shard * t->shard * t->net.work_size;
-}
-
-/* The gradients of a batch, order[first .. first + count), a row for each
-   shard. Returns how many those are. */
-static int submit_gradients(struct trainer *t, int first, int count)
-{
-    int shards = 0;
-
-    for (int done = 0; done < count; done += t->shard) {
-        int left = count - done;
-        struct range part = {first + done, left < t->shard ? left : t->shard};
-
-        compute_gradient(t->net, part, t->weights, t->train.count,
-                         t->train.data, t->train.labels, t->order,
-                         t->gradients + (long)shards * t->net.parameters,
-                         work_of(t, shards), t->loss);
-        shards++;
-    }
-    return shards;
-}
-
-static void submit_step(struct trainer *t, int first, int count,
-                        double learning)
-{
-    int parameters = t->net.parameters;
-    int shards = submit_gradients(t, first, count);
-    struct rates rates = t->rates;
-
-    rates.learning = (float)(learning / count);
-    rates.decay *= (float)count;
-    for (int from = 0; from < parameters; from += PIECE) {
-        int left = parameters - from;
-        struct range part = {from, left < PIECE ? left : PIECE};
-
-        move(parameters, shards, part, rates,
-             (float(*)[parameters])t->gradients, t->weights, t->velocity);
-    }
-}
-
-static void submit_test(struct trainer *t)
-{
-    for (int first = 0; first < t->test.count; first += t->shard) {
-        int left = t->test.count - first;
-        struct range part = {first, left < t->shard ? left : t->shard};
-
-        evaluate(t->net, part, t->weights, t->test.data, t->test.labels,
-                 work_of(t, first / t->shard % t->shards), t->correct);
-    }
-}
-
-/* Put the images in another order (Fisher and Yates). */
-static void shuffle(struct trainer *t)
-{
-    for (int i = t->train.count - 1; i > 0; i--) {
-        int j = (int)(app_random(&t->random) % (uint64_t)(i + 1));
-        int image = t->order[i];
-
-        t->order[i] = t->order[j];
-        t->order[j] = image;
-    }
-}
-
-/* Returns the mean loss. progress, of all training, goes from 0 to 1; the
-   learning rate falls with it along a cosine. */
-static double run_epoch(struct trainer *t, double progress, double share)
-{
-    int count = t->train.count;
-
-    *t->loss = 0;
-    *t->correct = 0;
-    shuffle(t);
-    for (int first = 0; first < count; first += t->batch) {
-        int left = count - first;
-        double now = progress + share * first / count;
-
-        submit_step(t, first, left < t->batch ? left : t->batch,
-                    (double)t->rates.learning * 0.5 * (1 + cos(M_PI * now)));
-    }
-    submit_test(t);
-    #pragma castell wait_on(t->loss[0:1], t->correct[0:1])
-    return *t->loss / count;
-}
-
-/* ---- The check ---------------------------------------------------------- */
-
-/* Compare the gradient of a few images by tasks with that by plain loops in
-   double precision. */
-static int verify(struct trainer *t)
-{
-    int parameters = t->net.parameters;
-    struct net_data data = {t->train.count, t->train.data, t->train.labels};
-    double *ours = app_alloc(parameters, sizeof(*ours));
-    double *plain = app_alloc(parameters, sizeof(*plain));
-    int images = t->batch < 128 ? t->batch : 128;
-    double error;
-    int shards;
-
-    images = images < t->train.count ? images : t->train.count;
-    shards = submit_gradients(t, 0, images);
-    #pragma castell barrier
-    memset(ours, 0, sizeof(*ours) * (size_t)parameters);
-    memset(plain, 0, sizeof(*plain) * (size_t)parameters);
-    for (int s = 0; s < shards; s++) {
-        for (int i = 0; i < parameters; i++)
-            ours[i] += (double)t->gradients[(long)s * parameters + i];
-    }
-    for (int i = 0; i < images; i++)
-        net_plain_gradient(&t->net, t->weights, &data, t->order[i], plain);
-    error = app_difference(ours, plain, parameters);
-    castell_free(ours);
-    castell_free(plain);
-    return app_verdict("gradient: ||tasks - plain|| / ||plain|| is", error,
-                       1e-5);
-}
-
-/* ---- The program -------------------------------------------------------- */
+#define TEXT_DIRECTORY "/usr/share/common-licenses"
 
 struct options {
-    int epochs, batch, shard, seed, images;
-    double rate, momentum, decay, target;
-    const char *hidden, *data, *save, *load;
-    int verify;
+    const char *net, *shape, *data, *stream, *optimiser, *schedule;
+    const char *load, *model, *evaluate, *predict, *metrics, *checkpoint;
+    int context, samples, epochs, batch, shard, seed, verify, every, resume,
+        overlap;
+    double rate, momentum, decay, warmup, target;
 };
 
 static void read_options(int argc, char **argv, struct options *o)
@@ -239,30 +31,60 @@ static void read_options(int argc, char **argv, struct options *o)
     static const struct app_about about = {
         .name = "train",
         .usage = "[OPTION]...",
-        .text = "Train a multi-layer perceptron on Fashion-MNIST, or on other "
-                "images in\nIDX files, by tasks.",
+        .text = "Train a neural network on Fashion-MNIST, other images in IDX "
+                "files, or text,\nby tasks.",
     };
     const struct app_option options[] = {
-        {"data", "DIR", "where the images are", APP_TEXT, &o->data, 0, 0},
-        {"images", "N", "train on the first N images only", APP_WHOLE,
-         &o->images, 1, 1e7},
-        {"epochs", "N", "times that each image is seen", APP_WHOLE, &o->epochs,
+        {"net", "KIND", "mlp, cnn, or transformer (of bytes)", APP_TEXT,
+         &o->net, 0, 0},
+        {"shape", "LIST", "layers; mlp 256,128; cnn 16,32,128; transf. 64,4,2",
+         APP_TEXT, &o->shape, 0, 0},
+        {"context", "N", "bytes of text that are seen at a time", APP_WHOLE,
+         &o->context, 2, 4096},
+        {"data", "PATH", "directory of images; file or directory of text",
+         APP_TEXT, &o->data, 0, 0},
+        {"samples", "N", "learn from the first N only", APP_WHOLE, &o->samples,
+         1, 1e9},
+        {"stream", "DIR", "tasks read samples from files, unpacked in DIR",
+         APP_TEXT, &o->stream, 0, 0},
+        {"epochs", "N", "times that each sample is seen", APP_WHOLE, &o->epochs,
          0, 10000},
-        {"hidden", "LIST", "sizes of the hidden layers", APP_TEXT, &o->hidden,
-         0, 0},
-        {"batch", "N", "images of a step", APP_WHOLE, &o->batch, 1, 65536},
-        {"shard", "N", "images of a task", APP_WHOLE, &o->shard, 1, 65536},
-        {"lr", "X", "learning rate at the start", APP_REAL, &o->rate, 0, 100},
-        {"momentum", "X", "of the steps", APP_REAL, &o->momentum, 0, 1},
+        {"batch", "N", "samples of a step; [256; of text 32]", APP_WHOLE,
+         &o->batch, 1, 65536},
+        {"shard", "N", "samples of a task; [64; of text 8]", APP_WHOLE,
+         &o->shard, 1, 65536},
+        {"optimiser", "NAME", "sgd or adam; [sgd; of text adam]", APP_TEXT,
+         &o->optimiser, 0, 0},
+        {"lr", "X", "highest learning rate; [sgd 0.1, adam 0.002]", APP_REAL,
+         &o->rate, 0, 100},
+        {"momentum", "X", "of sgd", APP_REAL, &o->momentum, 0, 1},
         {"decay", "X", "of the weights", APP_REAL, &o->decay, 0, 1},
-        {"seed", "N", "of the first weights and the order of images", APP_WHOLE,
-         &o->seed, 0, 1e9},
+        {"schedule", "NAME", "of the rate: cosine, step or constant", APP_TEXT,
+         &o->schedule, 0, 0},
+        {"warmup", "X", "epochs in which the rate rises", APP_REAL, &o->warmup,
+         0, 10000},
+        {"seed", "N", "of the first weights and the order of samples",
+         APP_WHOLE, &o->seed, 0, 1e9},
         {"load", "FILE", "start from this model", APP_TEXT, &o->load, 0, 0},
-        {"save", "FILE", "write the model there; '' for none", APP_TEXT,
-         &o->save, 0, 0},
-        {"target", "PERCENT", "fail when fewer test images are known", APP_REAL,
-         &o->target, 0, 100},
-        {"verify", NULL, "check the first gradient against plain loops [yes]",
+        {"model", "FILE", "write the model there; '' for none", APP_TEXT,
+         &o->model, 0, 0},
+        {"evaluate", "FILE", "only test this model", APP_TEXT, &o->evaluate, 0,
+         0},
+        {"predict", "FILE", "only let this model answer", APP_TEXT, &o->predict,
+         0, 0},
+        {"metrics", "FILE", "write lines of JSON there", APP_TEXT, &o->metrics,
+         0, 0},
+        {"checkpoint", "DIR", "save all there; SIGUSR1 and SIGTERM do, and end",
+         APP_TEXT, &o->checkpoint, 0, 0},
+        {"every", "N", "steps between checkpoints", APP_WHOLE, &o->every, 1,
+         1e9},
+        {"resume", NULL, "go on from the last checkpoint, if there is one",
+         APP_SWITCH, &o->resume, 0, 0},
+        {"target", "PERCENT", "fail when fewer test samples are known",
+         APP_REAL, &o->target, 0, 100},
+        {"overlap", NULL, "gradients of upper layers first, in two tasks",
+         APP_SWITCH, &o->overlap, 0, 0},
+        {"verify", NULL, "check the first gradient against the loss [yes]",
          APP_SWITCH, &o->verify, 0, 0},
         {0},
     };
@@ -270,135 +92,307 @@ static void read_options(int argc, char **argv, struct options *o)
     app_options(argc, argv, &about, options);
 }
 
-static struct trainer trainer_create(const struct options *o)
+/* Which of the names it is, from 0. */
+static int choice(const char *option, const char *text, const char *a,
+                  const char *b, const char *c)
 {
-    struct trainer t = {
-        .train = app_images_read(o->data, "train", o->images),
-        .test = app_images_read(o->data, "t10k", 0),
-        .batch = o->batch,
-        .shard = o->shard < o->batch ? o->shard : o->batch,
-        .rates = {(float)o->rate, (float)o->momentum, (float)o->decay},
-        .random = (uint64_t)o->seed,
+    if (!strcmp(text, a))
+        return 0;
+    if (!strcmp(text, b))
+        return 1;
+    if (c && !strcmp(text, c))
+        return 2;
+    if (c)
+        app_die(2, "--%s is %s, %s or %s, not '%s'", option, a, b, c, text);
+    app_die(2, "--%s is %s or %s, not '%s'", option, a, b, text);
+}
+
+static bool is_text(const struct model *model)
+{
+    return !strcmp(model->kind, "transformer");
+}
+
+/* What the options say of the training; they lack what depends on the net. */
+static struct training training_of(const struct options *o, bool text)
+{
+    struct training how = {
+        .epochs = o->epochs,
+        .batch = o->batch ? o->batch
+                 : text   ? 32
+                          : 256,
+        .shard = o->shard ? o->shard
+                 : text   ? 8
+                          : 64,
+        .momentum = o->momentum,
+        .decay = o->decay,
+        .warmup = o->warmup,
+        .seed = (uint64_t)o->seed,
+        .save = o->checkpoint,
+        .save_every = o->every,
+        .resume = o->resume != 0,
+        .overlap = o->overlap != 0,
     };
-    int classes = t.train.classes;
+    const char *optimiser = o->optimiser ? o->optimiser : text ? "adam" : "sgd";
+    bool sgd = choice("optimiser", optimiser, "sgd", "adam", NULL) == 0;
+    int schedule =
+        choice("schedule", o->schedule, "cosine", "step", "constant");
 
-    if (t.test.pixels != t.train.pixels || t.test.classes > classes)
-        app_die(2, "the test images of %s are not like those to learn from",
-                o->data);
-    if (!net_shape(t.train.pixels, o->hidden, classes, &t.net))
-        app_die(2, "--hidden takes sizes of layers, like 256,128, not '%s'",
-                o->hidden);
-    t.shards = (t.batch + t.shard - 1) / t.shard;
-    t.weights = app_alloc(t.net.parameters, sizeof(float));
-    t.velocity = app_alloc(t.net.parameters, sizeof(float));
-    t.gradients = app_alloc((long)t.shards * t.net.parameters, sizeof(float));
-    t.work =
-        app_alloc((long)t.shards * t.shard * t.net.work_size, sizeof(float));
-    t.order = app_alloc(t.train.count, sizeof(*t.order));
-    t.loss = app_alloc(1, sizeof(*t.loss));
-    t.correct = app_alloc(1, sizeof(*t.correct));
-
-    memset(t.velocity, 0, sizeof(float) * (size_t)t.net.parameters);
-    for (int i = 0; i < t.train.count; i++)
-        t.order[i] = i;
-    if (o->load)
-        model_load(o->load, &t.net, t.weights);
-    else
-        net_start(&t.net, app_random(&t.random), t.weights);
-    return t;
+    how.optimiser = sgd ? OPTIMISER_SGD : OPTIMISER_ADAM;
+    how.rate = o->rate > 0 ? o->rate : sgd ? 0.1 : 0.002;
+    how.schedule = schedule == 0   ? SCHEDULE_COSINE
+                   : schedule == 1 ? SCHEDULE_STEP
+                                   : SCHEDULE_CONSTANT;
+    return how;
 }
 
-static void trainer_destroy(struct trainer *t)
+/* The network that the options ask for, as far as the data do not tell it. */
+static struct model model_of(const struct options *o, const char *from)
 {
-    app_images_free(&t->train);
-    app_images_free(&t->test);
-    castell_free(t->weights);
-    castell_free(t->velocity);
-    castell_free(t->gradients);
-    castell_free(t->work);
-    castell_free(t->order);
-    castell_free(t->loss);
-    castell_free(t->correct);
-}
+    static const char *const shapes[] = {"256,128", "16,32,128", "64,4,2"};
+    struct model model = {.sample = 0};
 
-/* One line for each epoch; on a terminal, one line that changes. */
-static void report(const struct trainer *t, int epoch, int epochs, double loss,
-                   double seconds)
-{
-    double speed = (double)t->train.count * epoch / seconds;
+    if (from) {
+        model_describe(from, &model);
+    } else {
+        int kind = choice("net", o->net, "mlp", "cnn", "transformer");
 
-    app_begin_line();
-    printf("epoch %*d/%d  loss %.4f  test %.2f %%  %.0f images/s  "
-           "%.0f s left%s",
-           epochs > 9 ? 2 : 1, epoch, epochs, loss,
-           100.0 * (double)*t->correct / t->test.count, speed,
-           seconds / epoch * (epochs - epoch),
-           epoch < epochs && isatty(STDOUT_FILENO) ? "" : "\n");
-    fflush(stdout);
-}
-
-/* Returns the percentage of test images that the network knows at the end. */
-static double train(struct trainer *t, int epochs)
-{
-    double *curve = app_alloc(epochs, sizeof(*curve));
-    double start = app_now();
-    double seconds, known;
-
-    for (int e = 0; e < epochs; e++) {
-        curve[e] = run_epoch(t, (double)e / epochs, 1.0 / epochs);
-        report(t, e + 1, epochs, curve[e], app_now() - start);
+        snprintf(model.kind, sizeof(model.kind), "%s", o->net);
+        if (o->shape && strlen(o->shape) >= sizeof(model.shape))
+            app_die(2, "--shape is too long");
+        snprintf(model.shape, sizeof(model.shape), "%s",
+                 o->shape ? o->shape : shapes[kind]);
     }
-    seconds = app_now() - start;
-    if (epochs == 0) {
-        *t->correct = 0;
-        submit_test(t);
+    return model;
+}
+
+/* Read the samples; what they are like completes the model, or must be what it
+   was built for. */
+static void read_data(const struct options *o, struct model *model,
+                      struct data *train, struct data *test)
+{
+    bool text = is_text(model);
+    const char *path = o->data ? o->data
+                       : text  ? TEXT_DIRECTORY
+                               : APP_IMAGES_DIRECTORY;
+    /* Answers are main's own work. */
+    const char *stream = o->predict ? NULL : o->stream;
+    int context = model->sample ? model->sample : o->context;
+
+    if (text) {
+        data_text(path, context, o->samples, stream != NULL, train, test);
+    } else {
+        *train = data_images(path, "train", o->samples, stream);
+        *test = data_images(path, "t10k", 0, stream);
+    }
+    if (test->sample != train->sample ||
+        (!model->classes && test->classes > train->classes))
+        app_die(2, "the test images of %s are not like those to learn from",
+                path);
+    if (!model->sample) {
+        model->sample = train->sample;
+        model->classes = train->classes;
+    }
+    if (model->sample != train->sample || model->classes < train->classes ||
+        model->classes < test->classes)
+        app_die(2,
+                "the model is for %d classes and samples of %d bytes; those "
+                "of %s have %d and %d",
+                model->classes, model->sample, path, train->classes,
+                train->sample);
+}
+
+/* ---- What to do --------------------------------------------------------- */
+
+static uint64_t sum_of(const void *numbers, size_t size, long count)
+{
+    return app_checksum(numbers, size * (size_t)count);
+}
+
+static int judge(const struct net_score *score, const struct options *o)
+{
+    double known = 100.0 * (double)score->right / (double)score->labels;
+
+    if (known >= o->target)
+        return 0;
+    printf("WRONG: %.2f %% is below the target of %.2f %%\n", known, o->target);
+    return 1;
+}
+
+static int train(struct trainer *t, const struct model *model,
+                 const struct options *o)
+{
+    static struct show show;
+    struct net_score score;
+    const long *confusion;
+    uint64_t curve_sum, model_sum;
+    char text[96];
+    char what[sizeof(model->kind) + sizeof(model->shape) + 1];
+    long step;
+
+    snprintf(what, sizeof(what), "%s %s", model->kind, model->shape);
+    step = trainer_resume(t, what);
+    if (step > 0)
+        printf("train: goes on from step %ld\n", step);
+    show_begin(&show, o->metrics, model, t, step > 0);
+    t->tell = show_news;
+    t->context = &show;
+    trainer_run(t, step);
+    if (t->stopped) {
+        printf("train: was asked to stop; --resume goes on\n");
+        return CASTELL_EXIT_RESUME;
+    }
+    if (t->how.epochs > 0) {
+        score = show.last.test;
+        confusion = show.last.confusion;
+    } else {
+        score = trainer_test(t, &confusion);
     }
     #pragma castell barrier
-    known = 100.0 * (double)*t->correct / t->test.count;
-    printf("train cores=%u: %.2f s, %.0f images/s, test %.2f %%, loss curve "
-           "%016jx, model %016jx\n",
-           castell_executors_count(), seconds,
-           epochs ? (double)t->train.count * epochs / seconds : 0, known,
-           (uintmax_t)app_checksum(curve, sizeof(*curve) * (size_t)epochs),
-           (uintmax_t)app_checksum(t->weights,
-                                   sizeof(float) * (size_t)t->net.parameters));
-    castell_free(curve);
-    return known;
+    curve_sum = sum_of(t->curve, sizeof(*t->curve), t->steps);
+    model_sum = sum_of(t->weights, sizeof(real), t->net->parameters);
+    show_score(&score, text, sizeof(text));
+    if (confusion)
+        show_confusion(confusion, t->net->classes);
+    printf("train: %.2f s, %.0f samples/s, %s, loss curve %016jx, model "
+           "%016jx\n",
+           show.last.seconds,
+           show.last.seconds > 0
+               ? (double)t->train.count * t->how.epochs / show.last.seconds
+               : 0,
+           text, (uintmax_t)curve_sum, (uintmax_t)model_sum);
+    show_end(&show, &score, curve_sum, model_sum);
+    if (*o->model)
+        model_save(o->model, model, t->net, t->weights);
+    return judge(&score, o);
+}
+
+static int evaluate(struct trainer *t, const struct options *o)
+{
+    const long *confusion;
+    struct net_score score = trainer_test(t, &confusion);
+    char text[96];
+
+    show_score(&score, text, sizeof(text));
+    if (confusion)
+        show_confusion(confusion, t->net->classes);
+    printf("evaluate: %s\n", text);
+    return judge(&score, o);
+}
+
+/* Let a model of text go on from what it knows to be a beginning. */
+static void write_text(const struct trainer *t, real *memory)
+{
+    enum { LENGTH = 500 };
+    int context = t->net->sample;
+    uint8_t *text = app_alloc(context + LENGTH, 1);
+    uint64_t random = t->how.seed;
+
+    memset(text, 0, (size_t)context + LENGTH);
+    text[0] = '\n';
+    for (int at = 1; at <= LENGTH; at++) {
+        int first = at > context ? at - context : 0;
+        const real *z =
+            net_forward(t->net, t->weights, text + first, 1, memory);
+        double most = -1;
+
+        /* The largest of random numbers with these weights (Gumbel). */
+        z += (long)(at - first - 1) * t->net->classes;
+        for (int c = 0; c < t->net->classes; c++) {
+            double u = app_random_real(&random);
+            double chance = exp((double)z[c]) / -log(u > 0 ? u : 1e-300);
+
+            text[at] = chance > most ? (uint8_t)c : text[at];
+            most = chance > most ? chance : most;
+        }
+    }
+    fwrite(text + 1, 1, LENGTH, stdout);
+    putchar('\n');
+    castell_free(text);
+}
+
+/* What the model says of the test images, one a line: its number, the label,
+   the answer. A model of text writes some. */
+static void predict(struct trainer *t, int most)
+{
+    const struct net *net = t->net;
+    real *memory = app_alloc(net_memory(net), sizeof(*memory));
+    int count = most > 0 && most < t->test.count ? most : t->test.count;
+
+    if (net->labels > 1) {
+        write_text(t, memory);
+        count = 0;
+    }
+    for (int i = 0; i < count; i++) {
+        const real *z = net_forward(
+            net, t->weights, t->test.bytes + (long)i * net->sample, 1, memory);
+        int best = 0;
+
+        for (int c = 1; c < net->classes; c++)
+            best = z[c] > z[best] ? c : best;
+        printf("%d %d %d\n", i, t->test.answers[i], best);
+    }
+    castell_free(memory);
+}
+
+static int run(const struct options *o)
+{
+    const char *from = o->evaluate  ? o->evaluate
+                       : o->predict ? o->predict
+                                    : o->load;
+    struct model model = model_of(o, from);
+    struct training how = training_of(o, is_text(&model));
+    struct net *net = app_alloc(1, sizeof(*net));
+    struct data data, test;
+    struct trainer t;
+    int wrong = 0;
+
+    read_data(o, &model, &data, &test);
+    model_build(&model, net);
+    trainer_init(&t, net, &data, &test, &how);
+    if (from)
+        model_load(from, net, t.weights);
+    else
+        net_start(net, how.seed, t.weights);
+    if (o->predict) {
+        predict(&t, o->samples);
+    } else if (o->evaluate) {
+        wrong = evaluate(&t, o);
+    } else {
+        if (o->verify)
+            wrong = app_verdict("gradient: ||slope - gradient|| / "
+                                "||gradient|| is",
+                                trainer_verify(&t), 1e-3);
+        wrong |= train(&t, &model, o);
+    }
+    trainer_release(&t);
+    return wrong;
 }
 
 int main(int argc, char **argv)
 {
     struct options o = {
-        .epochs = 12,
-        .batch = 256,
-        .shard = 64,
-        .rate = 0.1,
+        .net = "mlp",
+        .context = 64,
+        .epochs = 10,
         .momentum = 0.9,
         .decay = 1e-4,
+        .schedule = "cosine",
+        .warmup = 1,
         .seed = 1,
-        .hidden = "256,128",
-        .data = APP_IMAGES_DIRECTORY,
-        .save = "fashion.model",
+        .model = "model.npz",
         .verify = 1,
+        .every = 500,
     };
-    struct trainer t;
-    double known;
-    int wrong = 0;
+    int wrong;
 
     read_options(argc, argv, &o);
-    setenv("CASTELL_PROGRESS", "0", 0); /* report() shows it */
+    if (o.resume && !o.checkpoint)
+        app_die(2, "--resume needs --checkpoint: the directory");
+    setenv("CASTELL_PROGRESS", "0", 0); /* show.c shows it */
+    openblas_set_num_threads(1);        /* tasks are what runs in parallel */
+    mallopt(M_MMAP_THRESHOLD, 1 << 28); /* scratch memory is used again */
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     castell_start(&argc, &argv);
-    t = trainer_create(&o);
-    if (o.verify)
-        wrong = verify(&t);
-    known = train(&t, o.epochs);
-    if (*o.save)
-        model_save(o.save, &t.net, t.weights);
-    if (known < o.target) {
-        printf("WRONG: %.2f %% is below the target of %.2f %%\n", known,
-               o.target);
-        wrong = 1;
-    }
-    trainer_destroy(&t);
-    return castell_stop() || wrong;
+    wrong = run(&o);
+    return castell_stop() ? 1 : wrong;
 }

@@ -52,28 +52,6 @@ static enum castell_status check_rows(const struct castell_access *from,
     return CASTELL_OK;
 }
 
-static enum castell_status check_file(const struct castell_access *from,
-                                      size_t number, struct cst_access *access)
-{
-    const char *path = from->base;
-
-    if (!path || !*path)
-        return cst_fail(CASTELL_ERR_INVALID, "access %zu is a file of no name",
-                        number);
-    if (from->mode == CASTELL_REDUCTION)
-        return cst_fail(CASTELL_ERR_INVALID,
-                        "access %zu reduces a file: only memory can be reduced",
-                        number);
-    path = cst_file_name(path);
-    if (!path)
-        return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a file's name");
-    access->base = (void *)(uintptr_t)path;
-    access->size = 1;
-    access->pitch = 1;
-    access->hold.user = 1;
-    return CASTELL_OK;
-}
-
 static enum castell_status check_memory(const struct castell_access *from,
                                         size_t number,
                                         struct cst_access *access)
@@ -101,10 +79,10 @@ static enum castell_status check_memory(const struct castell_access *from,
 }
 
 enum castell_status cst_access_check(const struct castell_access *from,
-                                     size_t number,
-                                     struct cst_access *ret_access)
+                                     size_t number, struct cst_task *task)
 {
-    struct cst_hold *hold = &ret_access->hold;
+    struct cst_access *access = &cst_task_accesses(task)[number];
+    struct cst_hold *hold = &access->hold;
 
     if ((unsigned)from->mode < CASTELL_IN ||
         (unsigned)from->mode > CASTELL_IN_DELETE)
@@ -128,8 +106,8 @@ enum castell_status cst_access_check(const struct castell_access *from,
     hold->writes = modes[from->mode].writes;
     hold->mode = (uint8_t)from->mode;
     hold->pointer = from->pointer;
-    return from->is_file ? check_file(from, number, ret_access)
-                         : check_memory(from, number, ret_access);
+    return from->is_file ? cst_api_name_file(from, number, task, access)
+                         : check_memory(from, number, access);
 }
 
 /* ---- No two overlap ----------------------------------------------------- */

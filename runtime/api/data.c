@@ -1,6 +1,8 @@
 #include "api/api.h"
 #include "base/fail.h"
 
+#include <stdio.h>
+
 void *castell_alloc(size_t size)
 {
     struct cst_self *self;
@@ -29,6 +31,7 @@ static const struct cst_kind free_kind = {
     .name = "free",
     .label = "free",
     .simple = true,
+    .is_own = true,
     .choices_count = 1,
     .choices = {{.body = release_block, .name = "free"}},
 };
@@ -38,8 +41,12 @@ static const struct cst_kind free_kind = {
 static void free_on_several(void *memory, size_t size)
 {
     const struct castell_access all = {.base = memory, .size = size};
+    char text[256];
 
-    (void)!castell_delete(&all, 1); /* perhaps no task has named it */
+    /* What it says, should no task have named it, is not for the caller. */
+    (void)snprintf(text, sizeof(text), "%s", castell_error_text());
+    if (castell_delete(&all, 1) != CASTELL_OK)
+        cst_fail_text("%s", text);
     cst_cluster_free(cst_run()->cluster, memory, size);
 }
 
@@ -100,7 +107,7 @@ enum castell_status castell_delete(const struct castell_access *regions,
         struct castell_access region = regions[i];
 
         region.mode = CASTELL_IN_DELETE;
-        status = cst_access_check(&region, i, &cst_task_accesses(task)[i]);
+        status = cst_access_check(&region, i, task);
         if (status != CASTELL_OK) {
             cst_engine_task_discard(cst_run()->engine, self->port, task);
             return status;
@@ -111,6 +118,7 @@ enum castell_status castell_delete(const struct castell_access *regions,
     after = cst_task_after(task);
     cst_api_tell(self, task, false);
     cst_api_wait(self, &task->generation, after);
+    cst_api_forget(regions, regions_count);
     if (outcome.status != CASTELL_OK)
         return cst_fail(outcome.status,
                         "castell_delete() was given a region that no "

@@ -1,7 +1,7 @@
 #include "api/api.h"
-#include "device/child.h"
-#include "device/container.h"
-#include "device/execute.h"
+#include "body/child.h"
+#include "body/container.h"
+#include "body/execute.h"
 #include "gang/gang.h"
 
 #include <stdlib.h>

@@ -5,9 +5,12 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/parse.h"
-#include "device/child.h"
-#include "device/threads.h"
+#include "body/child.h"
+#include "body/threads.h"
+#include "files/files.h"
+#include "files/place.h"
 #include "gang/gang.h"
+#include "watch/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,9 +42,11 @@ enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
     if (!run)
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called before castell_start()", call);
-    if (cst_child_inside())
+    if (cst_child_inside()) {
+        cst_child_decline();
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called by a body in a child process", call);
+    }
     return cst_worker_enter(run->worker, ret_self);
 }
 
@@ -141,6 +146,7 @@ static enum castell_status make_engine(struct cst_run *run,
 {
     struct cst_engine_options engine = {
         .limits = &run->limits,
+        .depot = run->depot,
         .graph = text_option(options->graph, "CASTELL_GRAPH"),
     };
     enum castell_status status;
@@ -158,12 +164,20 @@ static enum castell_status make_engine(struct cst_run *run,
     if (engine.tasks_memory == 0)
         engine.tasks_memory = run->topo->memory / 4;
     if (trace) {
-        status = cst_trace_open(trace, run->limits.cores, &run->trace);
+        uint32_t devices = run->depot ? cst_depot_count(run->depot) : 0;
+
+        status =
+            cst_trace_open(trace, run->limits.cores + devices, &run->trace);
         if (status != CASTELL_OK)
             return status;
         engine.trace = run->trace;
+        if (run->depot)
+            cst_depot_trace(run->depot, run->trace);
     }
-    return cst_engine_create(&engine, &run->engine);
+    status = cst_engine_create(&engine, &run->engine);
+    if (status == CASTELL_OK)
+        cst_api_recall(run);
+    return status;
 }
 
 /* ---- Start and stop ----------------------------------------------------- */
@@ -171,19 +185,54 @@ static enum castell_status make_engine(struct cst_run *run,
 static void clean_up(struct cst_run *run)
 {
     cst_cluster_destroy(run->cluster);
+    cst_grow_destroy(run->grow);
     cst_engine_destroy(run->engine);
+    cst_depot_close(run->depot);
     cst_trace_close(run->trace);
     cst_arena_destroy(run->arena);
     cst_topo_destroy(run->topo);
-    cst_file_names_release();
+    cst_files_release();
+    cst_places_end();
     cst_free(run->features);
     memset(run, 0, sizeof(*run));
 }
 
 /* For the line of progress; its thread owns nothing of the run. */
-static void count(void *engine, struct castell_counters *ret_counters)
+static void look(void *run_, struct cst_progress_view *view)
 {
-    cst_engine_counters(engine, ret_counters);
+    const struct cst_run *run = run_;
+
+    cst_engine_counters(run->engine, &view->counters);
+    if (run->cluster)
+        view->nodes = cst_cluster_present(run->cluster);
+    if (run->grow)
+        cst_grow_progress(run->grow, view);
+}
+
+/* Say in the trace what was counted, which what it tells can be held against. */
+static void tell_counters(struct cst_run *run)
+{
+    struct cst_cluster_counters here = {0};
+    struct castell_counters counters;
+    struct cst_trace_counters told;
+
+    if (!run->trace)
+        return;
+    cst_engine_counters(run->engine, &counters);
+    if (run->cluster)
+        cst_cluster_counters(run->cluster, &here);
+    told = (struct cst_trace_counters){
+        .submitted = counters.submitted,
+        .finished = counters.finished,
+        .failed = counters.failed,
+        .cancelled = counters.cancelled,
+        .retried = counters.retried,
+        .recomputed = here.recomputed,
+        .came = here.came,
+        .came_bytes = here.came_bytes,
+    };
+    cst_trace_counters(run->trace, &told);
+    cst_depot_tell_all(run->depot);
 }
 
 /* A worker of a run on several nodes does not come back to main(). */
@@ -202,9 +251,12 @@ _Noreturn static void serve_and_end(struct cst_run *run)
     cst_cluster_stop(run->cluster);
     if (well && cst_cluster_is_idle(run->cluster)) {
         cst_worker_stop(run->worker);
+        tell_counters(run);
+        cst_api_remember(run);
         cst_cluster_destroy(run->cluster);
     } /* else bodies still run, for a master that does not want them */
     cst_trace_finish(run->trace);
+    cst_places_end();
     (void)fflush(NULL);
     _exit(well ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -257,11 +309,15 @@ static enum castell_status start(struct cst_run *run,
         run->limits.storage = run->topo->storage;
     status = cst_arena_create(0, &run->arena);
     if (status == CASTELL_OK)
+        status = cst_api_devices_begin(run);
+    if (status == CASTELL_OK)
         status = make_engine(run, options);
     if (status != CASTELL_OK)
         return status;
     cst_threads_init();
-    cluster.is_file = cst_file_is_name;
+    status = cst_api_files_begin(&run->limits);
+    if (status != CASTELL_OK)
+        return status;
     cluster.release = cst_api_release_block;
     if (cluster.role != CST_CLUSTER_NONE)
         status = cst_cluster_start(&cluster, run->engine, &run->limits,
@@ -271,14 +327,17 @@ static enum castell_status start(struct cst_run *run,
     if (status == CASTELL_OK)
         status = cst_worker_start(run->engine, run->topo, run->limits.cores,
                                   &run->worker);
-    if (status == CASTELL_OK)
-        cst_worker_know_files(run->worker, cst_file_is_name);
     if (status == CASTELL_OK && run->cluster)
         status = cst_cluster_watch(run->cluster);
     if (status == CASTELL_OK && cluster.role == CST_CLUSTER_WORKER)
         serve_and_end(run);
+    if (status == CASTELL_OK && cluster.role == CST_CLUSTER_MASTER)
+        status =
+            cst_grow_start(run->cluster, run->engine, &run->limits, &run->grow);
     if (status == CASTELL_OK)
-        status = cst_progress_start(count, run->engine, &run->progress);
+        status = cst_progress_start(look, run, &run->progress);
+    if (status == CASTELL_OK)
+        status = cst_api_be_seen(run);
     return status;
 }
 
@@ -295,6 +354,8 @@ enum castell_status castell_start_with(const struct castell_options *options)
         cst_gang_serve();
     status = start(&run_here, options ? options : &none);
     if (status != CASTELL_OK) {
+        cst_progress_stop(run_here.progress);
+        cst_grow_stop(run_here.grow);
         if (run_here.cluster)
             cst_cluster_stop(run_here.cluster);
         if (run_here.worker)
@@ -336,7 +397,8 @@ static enum castell_status finish(struct cst_self *self)
         status = castell_barrier();
     }
     cst_api_wait_for_all(self);
-    if (status != CASTELL_OK && status != CASTELL_ERR_TASK_FAILED)
+    if (status != CASTELL_OK &&
+        (status != CASTELL_ERR_TASK_FAILED || cst_api_status() == CASTELL_OK))
         (void)fprintf(stderr, "castell: the run has failed: %s\n",
                       castell_error_text());
     return status;
@@ -346,6 +408,7 @@ int castell_stop(void)
 {
     struct cst_run *run = cst_run();
     enum castell_status status;
+    bool lost;
 
     if (!run) {
         (void)fprintf(stderr, "castell: castell_stop() was called before "
@@ -360,21 +423,19 @@ int castell_stop(void)
     status = finish(run->owner);
     cst_progress_stop(run->progress);
     run->progress = NULL;
+    cst_watch_stop(run->watch);
+    run->watch = NULL;
+    cst_grow_stop(run->grow);
     if (run->cluster)
         cst_cluster_stop(run->cluster);
     cst_worker_stop(run->worker);
     run->worker = NULL;
-    if (run->trace) {
-        struct castell_counters counters;
-
-        cst_engine_counters(run->engine, &counters);
-        cst_trace_counters(run->trace, &counters,
-                           run->cluster ? cst_cluster_recomputed(run->cluster)
-                                        : 0);
-    }
+    tell_counters(run);
+    cst_api_remember(run);
     __atomic_store_n(&running, false, __ATOMIC_RELEASE);
+    lost = atomic_load(&run->lost);
     clean_up(run);
-    return status == CASTELL_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status == CASTELL_OK && !lost ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const char *castell_version(void)

@@ -1,7 +1,9 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/fail.h"
-#include "device/threads.h"
+#include "base/memory.h"
+#include "body/threads.h"
+#include "files/files.h"
 #include "sched/declare.h"
 
 #include <string.h>
@@ -102,11 +104,6 @@ static enum castell_status check_everywhere(const struct castell_kind *kind)
 {
     const struct cst_declared *declared = cst_kinds_declared();
 
-    if (kind->flags & CASTELL_REPLICATED)
-        return cst_fail(CASTELL_ERR_INVALID,
-                        "task kind %s is replicated: not in a run on several "
-                        "nodes in this version",
-                        kind->name);
     while (declared && strcmp(declared->name, kind->name) != 0)
         declared = declared->next;
     if (declared)
@@ -126,17 +123,9 @@ static enum castell_status know(struct castell_kind *kind,
 
     if (status == CASTELL_OK)
         status = cst_kinds_know(cst_engine_kinds(run->engine), kind, ret_kind);
-
     if (status == CASTELL_OK && run->trace)
         cst_trace_kind(run->trace, (*ret_kind)->id, (*ret_kind)->label);
     return status;
-}
-
-/* Is there such a device in this build? */
-static bool is_here(enum castell_device device)
-{
-    return device == CASTELL_CPU || device == CASTELL_BINARY ||
-           device == CASTELL_CONTAINER || device == CASTELL_MPI;
 }
 
 static enum castell_status known_kind(struct castell_kind *kind,
@@ -153,61 +142,19 @@ static enum castell_status known_kind(struct castell_kind *kind,
     }
     if (!kind->name || !*kind->name)
         return cst_fail(CASTELL_ERR_INVALID, "a task kind without a name");
-    if (kind->body && !is_here(kind->device))
+    if (kind->body && !cst_api_is_built(kind->device))
         return cst_fail(CASTELL_ERR_INVALID,
                         "the body of task kind %s is for a device that is not "
                         "in this build",
                         kind->name);
     if ((kind->flags & ~(uint32_t)(CASTELL_ISOLATED | CASTELL_REPLICATED |
-                                   CASTELL_DISTRIBUTED)) ||
+                                   CASTELL_DISTRIBUTED | CASTELL_ASYNC)) ||
         (unsigned)kind->on_failure > CASTELL_CANCEL_SUCCESSORS)
         return cst_fail(CASTELL_ERR_INVALID,
                         "task kind %s has flags or a failure policy that do "
                         "not exist",
                         kind->name);
     return know(kind, ret_kind);
-}
-
-/* Can some node of the run? */
-static enum castell_status
-check_somewhere(const struct cst_kind *kind,
-                const struct castell_submission *from)
-{
-    struct cst_cluster *cluster = cst_run()->cluster;
-    uint32_t choices = atomic_load(&kind->choices_count);
-    enum castell_status status = CASTELL_ERR_UNSATISFIABLE;
-
-    if (kind->choices[0].device == CASTELL_MPI)
-        return cst_cluster_check_gang(
-            cluster,
-            from->constraint ? from->constraint : &kind->choices[0].constraint,
-            kind->label, from->where);
-    if (from->constraint)
-        return cst_cluster_check(cluster, from->constraint, kind->label,
-                                 from->where);
-    for (uint32_t i = 0; i < choices && status != CASTELL_OK; i++)
-        status = cst_cluster_check(cluster, &kind->choices[i].constraint,
-                                   kind->label, from->where);
-    return status;
-}
-
-/* Can this node ever run it? */
-static enum castell_status check_possible(const struct cst_kind *kind,
-                                          const struct castell_submission *from)
-{
-    const struct cst_limits *limits = &cst_run()->limits;
-    uint32_t choices = atomic_load(&kind->choices_count);
-
-    if (cst_run()->cluster && !cst_self()->task)
-        return check_somewhere(kind, from);
-    if (from->constraint)
-        return cst_constraint_check(limits, from->constraint, kind->label,
-                                    from->where);
-    for (uint32_t i = 0; i < choices; i++)
-        if (kind->choices[i].possible && kind->choices[i].constraint.nodes <= 1)
-            return CASTELL_OK;
-    return cst_constraint_check(limits, &kind->choices[0].constraint,
-                                kind->label, from->where);
 }
 
 static bool needs_extra(const struct cst_kind *kind,
@@ -246,7 +193,7 @@ static enum castell_status fill_accesses(struct cst_task *task,
 
     for (size_t i = 0; i < from->accesses_count; i++) {
         enum castell_status status =
-            cst_access_check(&from->accesses[i], i, &accesses[i]);
+            cst_access_check(&from->accesses[i], i, task);
 
         if (status != CASTELL_OK)
             return status;
@@ -270,12 +217,44 @@ static enum castell_status fill_accesses(struct cst_task *task,
     return cst_accesses_disjoint(accesses, from->accesses_count);
 }
 
-static bool has_reduction(const struct castell_submission *from)
+static bool has_file(const struct castell_submission *from)
 {
     for (size_t i = 0; i < from->accesses_count; i++)
-        if (from->accesses[i].mode == CASTELL_REDUCTION)
+        if (from->accesses[i].is_file)
             return true;
     return false;
+}
+
+/* Room for what is known of its files. */
+static bool add_uses(struct cst_task *task)
+{
+    task->extra->uses =
+        cst_zalloc(task->accesses_count * sizeof(*task->extra->uses));
+    if (task->extra->uses)
+        task->flags |= CST_TASK_FILES;
+    return task->extra->uses != NULL;
+}
+
+/* What is replicated runs on each node by itself, and main() says so. */
+static enum castell_status
+check_replicated(const struct cst_self *self, const struct cst_kind *kind,
+                 const struct castell_submission *from)
+{
+    const struct castell_constraint *constraint =
+        from->constraint ? from->constraint : &kind->choices[0].constraint;
+    const char *why = NULL;
+
+    if (cst_api_reduces(from))
+        why = "has a reduction";
+    else if (constraint->nodes > 1)
+        why = "asks for several nodes";
+    else if (self->task && cst_run()->cluster)
+        why = "is submitted by another task: only main() may";
+    if (!why)
+        return CASTELL_OK;
+    return cst_fail(CASTELL_ERR_INVALID, "%s: task %s is replicated and %s",
+                    from->where ? from->where : "a submission", kind->label,
+                    why);
 }
 
 static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
@@ -289,16 +268,19 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
                      (self->task && (self->task->flags & CST_TASK_FINAL));
     bool outside = is_inline && !self->seat && !cst_threads_may_mix(1, 2);
 
-    if (outside || needs_extra(kind, from))
+    if (outside || needs_extra(kind, from) || has_file(from))
         leaves = 0;
-    if (has_reduction(from))
+    if (cst_api_reduces(from))
         leaves = (int64_t)from->accesses_count;
     task = cst_api_task(self, (uint32_t)from->accesses_count,
                         from->argument_size, leaves);
     if (!task)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a task %s",
                         kind->label);
-    status = fill_accesses(task, from);
+    if (!has_file(from) || add_uses(task))
+        status = fill_accesses(task, from);
+    else
+        status = cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for its files");
     if (status != CASTELL_OK) {
         cst_engine_task_discard(cst_run()->engine, self->port, task);
         return status;
@@ -324,7 +306,7 @@ static enum castell_status make(struct cst_self *self, struct cst_kind *kind,
     return CASTELL_OK;
 }
 
-/* On several nodes, an undeferred task of the program's is waited for. */
+/* On several nodes, or on a device, an undeferred task is waited for. */
 static void run_elsewhere(struct cst_self *self, struct cst_task *task)
 {
     uint64_t after = cst_task_after(task);
@@ -332,6 +314,7 @@ static void run_elsewhere(struct cst_self *self, struct cst_task *task)
     task->flags &= ~(uint32_t)CST_TASK_INLINE;
     cst_api_tell(self, task, true);
     cst_api_wait(self, &task->generation, after);
+    (void)!cst_api_to_main(NULL, 0); /* who reads what is lost is told */
 }
 
 /* Run an undeferred task here, as soon as it may, and see it end. */
@@ -384,12 +367,26 @@ static enum castell_status check_counts(const struct castell_submission *from)
     return CASTELL_OK;
 }
 
+static void send(struct cst_self *self, struct cst_task *task)
+{
+    if ((task->flags & CST_TASK_INLINE) &&
+        ((cst_run()->cluster && !self->task) ||
+         !cst_engine_may_inline(task->kind)))
+        run_elsewhere(self, task);
+    else if (task->flags & CST_TASK_INLINE)
+        run_inline(self, task);
+    else
+        cst_api_tell(self, task, true);
+}
+
 enum castell_status
 castell_task_submit(const struct castell_submission *submission,
                     struct castell_task *ret_task)
 {
     enum castell_status status;
     struct cst_self *self;
+    struct castell_access *memory = NULL;
+    struct castell_submission parts;
     struct cst_kind *kind = NULL;
     struct cst_task *task = NULL;
 
@@ -402,12 +399,22 @@ castell_task_submit(const struct castell_submission *submission,
     if (status == CASTELL_OK)
         status = known_kind(submission->kind, &kind);
     if (status == CASTELL_OK && (!kind->simple || submission->constraint))
-        status = check_possible(kind, submission);
+        status = cst_api_check_possible(kind, submission);
+    if (status == CASTELL_OK && (kind->flags & CASTELL_REPLICATED))
+        status = check_replicated(self, kind, submission);
     if (status != CASTELL_OK)
         return status;
+    if (!self->task && cst_run()->cluster)
+        cst_engine_expect(cst_run()->engine, self->port);
     if (!self->task && cst_engine_may_lack_room(cst_run()->engine, self->port))
         make_room(self);
-    status = make(self, kind, submission, &task);
+    if (!self->task && cst_run()->cluster && cst_api_reduces(submission))
+        status = cst_api_split(submission, &parts, &memory);
+    if (status == CASTELL_OK)
+        status = make(self, kind, memory ? &parts : submission, &task);
+    if (status == CASTELL_OK && memory)
+        cst_api_mark_parts(submission, task);
+    cst_free(memory);
     if (status != CASTELL_OK)
         return status;
     if (ret_task) {
@@ -418,12 +425,8 @@ castell_task_submit(const struct castell_submission *submission,
         atomic_fetch_add_explicit(&task->group->submitted, 1,
                                   memory_order_relaxed);
     count(&self->port->desk.submitted_all);
-    if ((task->flags & CST_TASK_INLINE) && cst_run()->cluster && !self->task)
-        run_elsewhere(self, task);
-    else if (task->flags & CST_TASK_INLINE)
-        run_inline(self, task);
-    else
-        cst_api_tell(self, task, true);
+    cst_tally_add(&self->port->tallies[cst_tally_index(task)].submitted, 1);
+    send(self, task);
     return CASTELL_OK;
 }
 
@@ -444,7 +447,7 @@ castell_kind_implement(const char *kind_name,
         return cst_fail(CASTELL_ERR_INVALID,
                         "an implementation of %s without a body",
                         kind_name ? kind_name : "no task");
-    if (!is_here(implementation->device) ||
+    if (!cst_api_is_built(implementation->device) ||
         implementation->device == CASTELL_MPI)
         return cst_fail(CASTELL_ERR_INVALID,
                         "implementation %s of task %s is for a device that is "

@@ -59,10 +59,12 @@ enum castell_status castell_barrier(void)
     else
         cst_api_wait_for_all(self);
     status = cst_api_status();
+    if (status == CASTELL_OK)
+        status = cst_api_to_main(NULL, 0);
     /* On several nodes, what tasks wrote comes home too. */
     if (status == CASTELL_OK && cst_run()->cluster && !self->task)
         status = send_signal(self, CST_TASK_HOME);
-    return status;
+    return status == CASTELL_OK ? cst_api_publish(self, NULL, 0) : status;
 }
 
 static enum castell_status blame(const struct cst_outcome *outcome)
@@ -122,7 +124,7 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
         struct castell_access region = regions[i];
 
         region.mode = mode;
-        status = cst_access_check(&region, i, &cst_task_accesses(task)[i]);
+        status = cst_access_check(&region, i, task);
         if (status != CASTELL_OK) {
             cst_engine_task_discard(cst_run()->engine, self->port, task);
             return status;
@@ -140,7 +142,10 @@ enum castell_status castell_wait_on(const struct castell_access *regions,
     status = cst_api_status();
     if (status == CASTELL_OK && outcome.status != CASTELL_OK)
         status = blame(&outcome);
-    return status;
+    if (status == CASTELL_OK)
+        status = cst_api_to_main(regions, regions_count);
+    return status == CASTELL_OK ? cst_api_publish(self, regions, regions_count)
+                                : status;
 }
 
 /* Is the task the calling body's own, or one above it? */
@@ -176,6 +181,8 @@ enum castell_status castell_task_wait(struct castell_task task)
     cst_api_wait(self, &slot->generation, after);
     generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
     status = cst_api_status();
+    if (status == CASTELL_OK)
+        status = cst_api_to_main(NULL, 0);
     if (status != CASTELL_OK || generation - after > CST_TASK_END_MASK ||
         (generation & CST_TASK_END_MASK) == CST_TASK_ENDED)
         return status;
@@ -299,7 +306,8 @@ enum castell_status castell_group_wait(const char *name)
             cst_api_wait(self, &group->finished, submitted);
         } while (submitted != atomic_load(&group->submitted));
     }
-    return cst_api_status();
+    status = cst_api_status();
+    return status == CASTELL_OK ? cst_api_to_main(NULL, 0) : status;
 }
 
 enum castell_status castell_group_cancel(const char *name)

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/thread.h"
+#include "body/child.h"
 #include "cluster/cluster_internal.h"
-#include "device/child.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,6 @@
 
 enum {
     WORKERS_MAX = 1 << 14,
-    POLL_NS = 1500,   /* between two looks at the net, at least */
-    REST_NS = 100000, /* of the thread, while others poll */
     SLEEP_NS = 200000000,
     HELLO_MAX = 2048,
     DEAD_MS_MAX = 3600000,
@@ -24,6 +22,7 @@ enum {
 };
 
 static const uint64_t join_wait_ns = UINT64_C(60) * 1000000000;
+static const uint64_t late_join_ns = UINT64_C(10) * 1000000000;
 
 /* ---- What the environment says --------------------------------------------- */
 
@@ -71,6 +70,7 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     const char *runs = cst_parse_environment("CASTELL_MASTER_TASKS");
     const char *carrier = cst_parse_environment("CASTELL_CARRIER");
     const char *dead = cst_parse_environment("CASTELL_DEAD_MS");
+    const char *ticket = cst_parse_environment("CASTELL_TICKET");
     uint32_t dead_ms = 0;
     enum castell_status status;
 
@@ -86,6 +86,9 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     if (workers)
         status = cst_parse_count("CASTELL_WORKERS", workers, 0, WORKERS_MAX,
                                  &ret_options->workers);
+    if (status == CASTELL_OK && ticket)
+        status = cst_parse_count("CASTELL_TICKET", ticket, 0, UINT32_MAX,
+                                 &ret_options->ticket);
     if (status != CASTELL_OK)
         return status;
     if (dead)
@@ -94,95 +97,18 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     if (status != CASTELL_OK)
         return status;
     ret_options->dead_ns = (uint64_t)dead_ms * 1000000;
+    /* Who was asked for while the run goes on need not wait for its start: is
+       there no master, then it has ended. */
+    if (cst_parse_environment("CASTELL_TICKET"))
+        ret_options->join_ns = late_join_ns;
     ret_options->home_runs = !runs || strcmp(runs, "0") != 0;
-    /* Only when asked for: a node that hung and was declared dead can write by
-       MPI into memory that others have by then. */
-    ret_options->mpi = carrier && strcmp(carrier, "mpi") == 0;
+    /* fabric: memory within a machine, MPI between machines. */
+    ret_options->mpi = carrier && (strcmp(carrier, "mpi") == 0 ||
+                                   strcmp(carrier, "fabric") == 0);
+    ret_options->shm = !carrier || (strcmp(carrier, "mpi") != 0 &&
+                                    strcmp(carrier, "tcp") != 0);
     ret_options->policy = cst_parse_environment("CASTELL_POLICY");
     return CASTELL_OK;
-}
-
-/* ---- Steps -------------------------------------------------------------------- */
-
-static __thread bool is_net_thread;
-static __thread bool has_stepped; /* since it was set to false */
-
-static void step(void *context)
-{
-    struct cst_cluster *cluster = context;
-    uint64_t now = cst_clock_ns();
-    uint32_t events = 0;
-
-    has_stepped = true;
-    if (is_net_thread ||
-        now - atomic_load_explicit(&cluster->polled_ns, memory_order_relaxed) >
-            POLL_NS) {
-        events = cst_net_poll(cluster->net);
-        atomic_store_explicit(&cluster->polled_ns, now, memory_order_relaxed);
-        if (!is_net_thread)
-            atomic_store_explicit(&cluster->others_ns, now,
-                                  memory_order_relaxed);
-    }
-    cst_node_settle(cluster);
-    cst_story_step(cluster, now);
-    if (cluster->is_master)
-        cst_master_step(cluster);
-    cst_net_flush(cluster->net);
-    if (is_net_thread)
-        atomic_store(&cluster->dozes,
-                     events == 0 && cst_net_doze(cluster->net));
-}
-
-/* Until an executor sleeps, or for a while. */
-static void rest(struct cst_cluster *cluster)
-{
-    atomic_store(&cluster->resting, 1);
-    if (!atomic_load(&cluster->called))
-        cst_futex_wait_for(&cluster->resting, 1, REST_NS);
-    atomic_store(&cluster->resting, 0);
-}
-
-static void call_watch(void *context)
-{
-    struct cst_cluster *cluster = context;
-
-    atomic_store(&cluster->called, true);
-    if (atomic_exchange(&cluster->resting, 0) != 0)
-        cst_futex_wake(&cluster->resting);
-}
-
-/*
- * Polls when nobody else does: executors that have nothing to do poll, and
- * those that end tasks. While they do this thread only looks now and then; when
- * one of them goes to sleep it waits in the net, so that what comes is heard at
- * once.
- */
-static void *watch(void *argument)
-{
-    struct cst_cluster *cluster = argument;
-    struct cst_port *port = NULL;
-
-    is_net_thread = true;
-    if (cst_engine_port(cluster->engine, &port) != CASTELL_OK)
-        return NULL;
-    while (!atomic_load(&cluster->stop)) {
-        uint64_t now = cst_clock_ns();
-
-        if (!atomic_exchange(&cluster->called, false) &&
-            now - atomic_load(&cluster->others_ns) < REST_NS) {
-            rest(cluster);
-            continue;
-        }
-        atomic_store(&cluster->dozes, false);
-        has_stepped = false;
-        cst_engine_poke(cluster->engine, port);
-        if (!has_stepped)
-            rest(cluster); /* another has the baton, and may need our core */
-        else if (atomic_load(&cluster->dozes))
-            cst_net_sleep(cluster->net, SLEEP_NS);
-    }
-    atomic_store(&port->used, false);
-    return NULL;
 }
 
 /* ---- Start --------------------------------------------------------------------- */
@@ -197,13 +123,16 @@ static enum castell_status open_net(struct cst_cluster *cluster,
         .directory = cluster->options.directory,
         .hello = hello,
         .mpi = cluster->options.mpi,
+        .shm = cluster->options.shm,
         .modules = cst_parse_environment("CASTELL_MODULES"),
         .dead_ns = cluster->options.dead_ns,
         .heartbeat_ns = cluster->options.dead_ns / 5,
+        .join_ns = cluster->options.join_ns,
     };
 
     cst_writer_init_fixed(&writer, hello, sizeof(hello));
-    cst_put_hello(&writer, cst_kinds_table_hash(), limits);
+    cst_put_hello(&writer, cst_kinds_table_hash(), limits,
+                  cluster->options.ticket);
     if (writer.bad)
         return cst_fail(CASTELL_ERR_INVALID,
                         "the features of this node are too long");
@@ -232,7 +161,7 @@ static enum castell_status wait_for_workers(struct cst_cluster *cluster)
             return CASTELL_OK;
         }
         if (cst_net_poll(cluster->net) == 0 && cst_net_doze(cluster->net))
-            cst_net_sleep(cluster->net, SLEEP_NS);
+            (void)cst_net_sleep(cluster->net, SLEEP_NS);
     }
     return CASTELL_OK;
 }
@@ -333,6 +262,8 @@ static enum castell_status begin(struct cst_cluster *cluster,
 {
     enum castell_status status = cst_node_init(cluster);
 
+    if (status == CASTELL_OK)
+        cst_store_keep_spare(cluster->store, limits->memory / 8);
     if (status == CASTELL_OK && cluster->is_master)
         status = watch_exit(cluster->options.directory);
     if (status == CASTELL_OK && cluster->is_master)
@@ -347,8 +278,10 @@ static enum castell_status begin(struct cst_cluster *cluster,
         return status;
     if (cluster->is_master)
         status = wait_for_workers(cluster);
-    if (status == CASTELL_OK)
-        cst_engine_set_many(cluster->engine, &cluster->many);
+    if (status != CASTELL_OK)
+        return status;
+    cluster->many.mail = cst_net_mail(cluster->net);
+    cst_engine_set_many(cluster->engine, &cluster->many);
     return status;
 }
 
@@ -368,24 +301,18 @@ enum castell_status cst_cluster_start(const struct cst_cluster_options *options,
     cluster->is_master = options->role == CST_CLUSTER_MASTER;
     cluster->many.context = cluster;
     cluster->many.guest_done = cst_node_guest_done;
-    cluster->many.step = step;
-    cluster->many.asleep = call_watch;
+    cluster->many.step = cst_poll_step;
+    cluster->many.sleep = cst_poll_sleep;
+    cluster->many.asleep = cst_poll_asleep;
+    cluster->many.look = cst_poll_look;
     *ret_cluster = cluster;
+    cst_leave_watch(cluster);
     status = begin(cluster, limits);
     if (status != CASTELL_OK) {
         cst_cluster_stop(cluster);
         cst_cluster_destroy(cluster);
         *ret_cluster = NULL;
     }
-    return status;
-}
-
-enum castell_status cst_cluster_watch(struct cst_cluster *cluster)
-{
-    enum castell_status status =
-        cst_thread_start("castell-net", watch, cluster, &cluster->thread);
-
-    cluster->has_thread = status == CASTELL_OK;
     return status;
 }
 
@@ -409,16 +336,6 @@ bool cst_cluster_left_well(const struct cst_cluster *cluster,
 bool cst_cluster_is_idle(const struct cst_cluster *cluster)
 {
     return cluster->visits.count == 0 && !cluster->berths;
-}
-
-void cst_cluster_stop(struct cst_cluster *cluster)
-{
-    if (cluster->has_thread) {
-        atomic_store(&cluster->stop, true);
-        cst_net_wake(cluster->net);
-        (void)pthread_join(cluster->thread, NULL);
-        cluster->has_thread = false;
-    }
 }
 
 void cst_cluster_destroy(struct cst_cluster *cluster)

@@ -6,12 +6,14 @@
 
 #include "base/lock.h"
 #include "base/map.h"
+#include "base/spare.h"
 #include "cluster/cluster.h"
 #include "cluster/message.h"
 #include "net/net.h"
 #include "plan/plan.h"
 #include "sched/declare.h"
 #include "store/store.h"
+#include "watch/watch.h"
 
 #include <pthread.h>
 
@@ -24,7 +26,6 @@ struct cst_visit {
     bool last;     /* its failure is final */
     struct cst_store_job *job;
     struct cst_task *task;
-    struct cst_path *paths;
     struct cst_lead *lead; /* it leads a gang */
 };
 
@@ -36,24 +37,70 @@ struct cst_freed {
 };
 
 /* Cores and so on that are kept here for a gang; see gang.c. */
-struct cst_berth;
-
-/* The name of a file that a task's access is. */
-struct cst_path {
-    struct cst_path *next;
-    uint32_t access;
-    char text[];
+struct cst_berth {
+    struct cst_berth *next;
+    struct cst_cluster *cluster;
+    struct cst_task *task;
+    uint64_t id;
+    uint32_t attempt;
+    bool told;
+    bool unwanted;
+    _Atomic(bool) taken; /* its body runs, which ends when it is */
+    _Atomic(bool) over;
 };
+
+/* The content of a version of a file. */
+struct cst_held {
+    struct cst_content *content; /* a reference */
+    char *path;                  /* the file's own */
+    bool is_directory;
+};
+
+/* Contents on their way: carry.c. */
+struct cst_sending;
+struct cst_receiving;
 
 /* A node of the run, as the master knows it. */
 struct cst_member {
     struct cst_member *next;
     uint32_t number;
     struct cst_message_hello hello;
+
+    /* What it has told who looks, and what the plan knew of it then: look.c.
+       Guarded by members_lock. */
+    struct cst_watch_picture seen; /* one node, and kinds; or all 0 */
+    struct cst_plan_load load;
+    uint64_t heard_ns;
+    uint32_t answered; /* the last question */
+};
+
+/* Somebody outside wants a node to leave; see leave.c. */
+struct cst_leave {
+    _Atomic(uint32_t) asked;    /* its number, + 1; 0: it was told */
+    enum castell_status status; /* what the plan said */
+    char why[CST_NET_WHY_MAX];
+};
+
+/* The nodes as somebody looks at them from outside; see look.c. */
+struct cst_look {
+    _Atomic(uint32_t) asked;  /* questions, by who looks */
+    _Atomic(uint32_t) served; /* the last that is answered */
+    uint32_t begun;           /* the last that was sent */
+    uint32_t missing;         /* answers to that */
+
+    /* Guarded by members_lock. */
+    uint64_t came, came_bytes, went, went_bytes; /* of this node */
+    struct cst_plan_counters counters;
+    struct cst_watch_picture gone; /* nodes that are, and what ended there */
 };
 
 /* Things to be told when nobody is in the way: plan calls us from its middle. */
-enum cst_later { CST_LATER_ENDED, CST_LATER_FORGET, CST_LATER_GRANTED };
+enum cst_later {
+    CST_LATER_DELETE,
+    CST_LATER_ENDED,
+    CST_LATER_FORGET,
+    CST_LATER_GRANTED
+};
 
 struct cst_later_item {
     struct cst_task *task;
@@ -98,7 +145,8 @@ struct cst_cluster {
     /* The node. */
     struct cst_store *store;
     struct cst_map visits; /* by id */
-    struct cst_map kinds;  /* struct cst_kind, by hash of the name */
+    struct cst_spare visits_spare;
+    struct cst_map kinds; /* struct cst_kind, by hash of the name */
     struct cst_kind fold_kind;
     struct cst_kind berth_kind;
     struct cst_berth *berths;
@@ -106,6 +154,9 @@ struct cst_cluster {
     size_t unsent_count;
     size_t unsent_max;
     struct cst_incoming *incoming;
+    struct cst_map held; /* struct cst_held, by version */
+    struct cst_sending *sending;
+    struct cst_receiving *receiving;
     struct cst_parts *parts;
     struct cst_writer out; /* the message that is being made */
     struct cst_writer part;
@@ -118,13 +169,26 @@ struct cst_cluster {
     size_t later_max;
     struct cst_map reductions; /* struct cst_known_reduction, by address */
     uint32_t joined;           /* workers so far */
+    uint32_t lost;             /* of those, not by leaving */
     bool failed;               /* the plan was told that the run has failed */
+    bool hurries;              /* a node wakes up to hear what is decided */
+    uint32_t assigned;         /* the node that a task was given to last */
     uint64_t cancels;          /* of groups, that the plan was told of */
     struct cst_lock members_lock;
     struct cst_member *members;
+    const struct cst_limits *come; /* nodes that may; guarded by members_lock */
+    uint32_t come_open;            /* ... as well: which of them */
+    struct cst_look look;
+    struct cst_leave leave;
+    _Atomic(struct cst_cluster_survey *) survey; /* to be filled in, or NULL */
+    _Atomic(uint32_t) surveyed;                  /* so many were */
 
     /* The trace, or NULL; see story.c. */
     struct cst_trace *trace;
+    uint64_t came; /* data from other nodes, so often */
+    uint64_t came_bytes;
+    uint64_t went; /* to others */
+    uint64_t went_bytes;
     uint64_t asked_ns; /* when the master was asked for the time */
     uint32_t answers;  /* that it gave */
 
@@ -134,6 +198,7 @@ struct cst_cluster {
     _Atomic(bool) stop;
     _Atomic(bool) called; /* it is to poll: others do no more */
     _Atomic(uint32_t) resting;
+    _Atomic(uint32_t) sleeper;   /* who sleeps in the net; see poll.c */
     _Atomic(bool) dozes;         /* the net was told that somebody sleeps */
     _Atomic(uint64_t) polled_ns; /* when the net was polled last */
     _Atomic(uint64_t) others_ns; /* ... by another than the thread */
@@ -158,8 +223,9 @@ void cst_node_settle(struct cst_cluster *cluster);
 /* How a task that was assigned ended, to the master. */
 void cst_node_report_failure(struct cst_cluster *cluster, uint64_t id,
                              uint32_t attempt, const char *how);
-/* recall.c: take back a task that has not been started, if there is one; NULL
-   if not. */
+/* recall.c: its task has ended here. */
+void cst_visit_done(struct cst_cluster *cluster, struct cst_task *task);
+/* Take back a task that has not been started, if there is one; NULL if not. */
 struct cst_visit *cst_node_withdraw(struct cst_cluster *cluster, uint64_t id,
                                     uint32_t attempt);
 void cst_node_recall(struct cst_cluster *cluster, uint64_t id,
@@ -167,6 +233,8 @@ void cst_node_recall(struct cst_cluster *cluster, uint64_t id,
 void cst_node_cancel(struct cst_cluster *cluster, uint64_t id,
                      uint32_t attempt);
 void cst_visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit);
+/* ... but for its task and its job. */
+void cst_visit_free(struct cst_cluster *cluster, struct cst_visit *visit);
 
 /* ---- gang.c: tasks that several nodes run together ------------------------ */
 
@@ -228,6 +296,14 @@ bool cst_master_obey(struct cst_cluster *cluster);
 /* Decide all there is to decide. */
 void cst_master_step(struct cst_cluster *cluster);
 
+/* ---- poll.c: hooks of the engine ------------------------------------------ */
+
+void cst_poll_step(void *context);
+bool cst_poll_sleep(void *context, struct cst_port *port,
+                    struct cst_desk *desk);
+void cst_poll_asleep(void *context);
+void cst_poll_look(void *context, bool begins);
+
 /* ---- cluster.c ------------------------------------------------------------ */
 
 /* All that tasks wrote is home: release what can be. */
@@ -235,6 +311,10 @@ void cst_cluster_release_freed(struct cst_cluster *cluster);
 
 /* ---- order.c: what the plan orders; struct cst_plan_ops ----------------- */
 
+void cst_order_needs(void *cluster_, struct cst_task *task,
+                     struct cst_plan_needs *ret_needs);
+uint64_t cst_order_reduction(void *cluster_, struct cst_task *task,
+                             uint32_t access, uint32_t *ret_leaf);
 void cst_order_assign(void *cluster_,
                       const struct cst_plan_assignment *assignment);
 void cst_order_push(void *cluster_, uint32_t from, uint32_t to,
@@ -256,6 +336,8 @@ void cst_order_cancel(void *cluster_, uint32_t node, uint64_t id,
 struct cst_member *cst_member_new(struct cst_cluster *cluster, uint32_t number,
                                   const struct cst_message_hello *hello);
 void cst_members_release(struct cst_cluster *cluster);
+/* What it has cost that nodes were lost. */
+void cst_members_say_losses(const struct cst_cluster *cluster);
 
 /* ---- fold.c: the end of a reduction -------------------------------------- */
 
@@ -276,6 +358,9 @@ bool cst_fold_fill(struct cst_cluster *cluster, struct cst_visit *visit,
 void cst_story_kind(struct cst_cluster *cluster, const struct cst_kind *kind);
 void cst_story_assigned(struct cst_cluster *cluster,
                         const struct cst_plan_assignment *assignment);
+/* A node says that an attempt has ended. */
+void cst_story_done(struct cst_cluster *cluster, uint32_t node,
+                    const struct cst_message_done *done);
 void cst_story_came(struct cst_cluster *cluster,
                     const struct cst_incoming *incoming);
 void cst_story_joined(struct cst_cluster *cluster, uint32_t node,
@@ -290,14 +375,69 @@ void cst_story_step(struct cst_cluster *cluster, uint64_t now_ns);
 bool cst_story_clock(struct cst_cluster *cluster, uint32_t peer,
                      struct cst_reader *message);
 
-/* ---- path.c: accesses that are files -------------------------------------- */
+/* ---- look.c: who looks at the run from outside ---------------------------- */
 
-/* Keep the name; false: no memory. */
-bool cst_path_add(struct cst_visit *visit, uint32_t access,
-                  const struct cst_message_access *from);
-void cst_paths_free(struct cst_visit *visit);
-/* Give the names to the body, when its buffers are set. */
-void cst_paths_apply(struct cst_visit *visit);
+/* Ask all, when somebody has begun to look. */
+void cst_look_step(struct cst_cluster *cluster);
+/* The question or the answer; false: it is none. */
+bool cst_look_message(struct cst_cluster *cluster, uint32_t peer,
+                      struct cst_reader *message);
+/* The node is about to be forgotten. */
+void cst_look_gone(struct cst_cluster *cluster, uint32_t number,
+                   enum cst_net_end how);
+void cst_look_release(struct cst_cluster *cluster);
+
+/* ---- leave.c: a node leaves, for somebody wants it to ---------------------- */
+
+/* Tell the plan which. */
+void cst_leave_step(struct cst_cluster *cluster);
+void cst_order_leave(void *cluster_, uint32_t node);
+/* A worker that was asked for: SIGTERM means that it has to go; tell the master;
+   the master is told: true. */
+void cst_leave_watch(const struct cst_cluster *cluster);
+void cst_leave_ask(struct cst_cluster *cluster);
+bool cst_leave_asked(struct cst_cluster *cluster, uint32_t node);
+
+/* ---- survey.c: what there is to do, for who asks for nodes ------------------ */
+
+void cst_survey_step(struct cst_cluster *cluster);
+
+/* ---- file.c: versions of files --------------------------------------------- */
+
+/* Keep what has come to be; takes content, which may be NULL: no memory. Then
+   the run has failed, and false. */
+bool cst_held_add(struct cst_cluster *cluster, uint64_t version,
+                  struct cst_content *content, const char *path,
+                  bool is_directory);
+/* The version is gone here. */
+void cst_held_forget(void *cluster_, uint64_t version);
+void cst_held_release(struct cst_cluster *cluster);
+/* Of node 0: it is what main's file holds, if it is one. */
+void cst_held_root(struct cst_cluster *cluster, const struct cst_piece *piece);
+/* ... main's file is to hold it. */
+void cst_held_at_home(void *cluster_, const struct cst_piece *piece);
+/* ... it is to be kept, for main's file will hold another. */
+CASTELL_MUST_CHECK enum castell_status
+cst_held_save(struct cst_cluster *cluster, uint64_t version);
+/* The visit's access is a file; false: no memory. */
+bool cst_visit_name_file(struct cst_visit *visit, uint32_t access,
+                         const struct cst_message_access *from);
+/* Its buffers are set. */
+void cst_visit_files_fired(struct cst_cluster *cluster,
+                           struct cst_visit *visit);
+/* What its body has left is its outputs'. */
+void cst_visit_files_made(struct cst_cluster *cluster, struct cst_visit *visit);
+
+/* ---- carry.c: contents go from node to node ---------------------------------- */
+
+/* False: the version is of no file. */
+bool cst_carry_offer(struct cst_cluster *cluster, uint32_t to,
+                     const struct cst_piece *piece);
+/* OFFER to PIECE; false: it makes no sense. */
+bool cst_carry_message(struct cst_cluster *cluster, uint32_t peer,
+                       struct cst_reader *message);
+void cst_carry_gone(struct cst_cluster *cluster, uint32_t peer);
+void cst_carry_release(struct cst_cluster *cluster);
 
 /* ---- link.c: the owner of the net --------------------------------------- */
 
@@ -311,6 +451,12 @@ void cst_cluster_report(struct cst_cluster *cluster, enum cst_message what,
 void cst_cluster_send_payload(struct cst_cluster *cluster, uint32_t to,
                               const struct cst_rows *rows, uint64_t version);
 void cst_cluster_release(struct cst_cluster *cluster);
+/* A version has come, or will not. */
+void cst_cluster_tell_arrived(struct cst_cluster *cluster, uint64_t version,
+                              uint64_t duration_ns);
+void cst_cluster_tell_not_come(struct cst_cluster *cluster, uint64_t version);
+/* The store is told later that its sending is over. */
+void cst_cluster_note_unsent(struct cst_cluster *cluster, uint64_t version);
 
 /* Begin a message. */
 static inline struct cst_writer *cst_begin(struct cst_cluster *cluster,

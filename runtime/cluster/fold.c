@@ -3,10 +3,8 @@
  * are combined with what was there before.
  */
 #include "base/fail.h"
+#include "body/reduction.h"
 #include "cluster/cluster_internal.h"
-#include "device/reduction.h"
-
-#include <string.h>
 
 /* What a fold's body is told. */
 struct fold {
@@ -56,30 +54,18 @@ static int fold_body(void *const *buffers, const void *argument)
 {
     const struct fold *fold = argument;
     struct cst_rows into = {buffers[0], fold->size, fold->rows, fold->pitch};
-    struct cst_reduction *reduction;
 
-    if (cst_reduction_create(&into, fold->operation, &reduction) != CASTELL_OK)
-        return 1;
-    for (uint32_t i = 0; i < fold->leaves; i++) {
-        void *leaf;
-
-        if (cst_reduction_begin(reduction, &leaf) != CASTELL_OK) {
-            cst_reduction_destroy(reduction);
-            return 1;
-        }
-        for (size_t row = 0; row < fold->rows; row++)
-            memcpy((char *)leaf + row * fold->pitch,
-                   (char *)buffers[i + 1] + row * fold->pitch, fold->size);
-        cst_reduction_end(reduction, i, leaf);
-    }
-    cst_reduction_finish(reduction, fold->leaves);
-    cst_reduction_destroy(reduction);
-    return 0;
+    return cst_reduction_combine(&into, fold->operation, buffers + 1,
+                                 fold->leaves) == CASTELL_OK
+               ? 0
+               : 1;
 }
 
 void cst_fold_init(struct cst_kind *kind)
 {
+    kind->id = CST_KIND_FOLD;
     kind->name = kind->label = "fold";
+    kind->is_own = true;
     kind->simple = true;
     kind->choices[0].body = fold_body;
     kind->choices_count = 1;

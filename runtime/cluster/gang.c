@@ -17,20 +17,7 @@
 struct cst_lead {
     struct cst_gang_crew crew;
     char *hosts;
-    bool waits;   /* for the others */
-    bool files[]; /* by access: is it the name of a file? */
-};
-
-struct cst_berth {
-    struct cst_berth *next;
-    struct cst_cluster *cluster;
-    struct cst_task *task;
-    uint64_t id;
-    uint32_t attempt;
-    bool told;
-    bool unwanted;
-    _Atomic(bool) taken; /* its body runs, which ends when it is */
-    _Atomic(bool) over;
+    bool waits; /* for the others */
 };
 
 static void report(struct cst_cluster *cluster, enum cst_message what,
@@ -48,16 +35,11 @@ static void report(struct cst_cluster *cluster, enum cst_message what,
 
 bool cst_lead_add(struct cst_visit *visit)
 {
-    uint32_t count = visit->job->accesses_count;
-
-    visit->lead = cst_zalloc(sizeof(*visit->lead) + count);
+    visit->lead = cst_zalloc(sizeof(*visit->lead));
     if (!visit->lead)
         return false;
-    for (struct cst_path *path = visit->paths; path; path = path->next)
-        visit->lead->files[path->access] = true;
     visit->lead->crew.nodes = 1;
     visit->task->extra->crew = &visit->lead->crew;
-    visit->task->extra->files = visit->lead->files;
     return true;
 }
 
@@ -275,7 +257,9 @@ void cst_gang_init(struct cst_cluster *cluster)
 {
     struct cst_kind *kind = &cluster->berth_kind;
 
+    kind->id = CST_KIND_BERTH;
     kind->name = kind->label = "berth";
+    kind->is_own = true;
     kind->choices[0].body = keep;
     kind->choices[0].name = kind->name;
     kind->choices[0].possible = true;

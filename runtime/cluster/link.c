@@ -1,6 +1,4 @@
-/*
- * The owner of the net: what comes is an order, a report or data.
- */
+/* The owner of the net: what comes is an order, a report or data. */
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -61,8 +59,7 @@ void cst_cluster_report(struct cst_cluster *cluster, enum cst_message what,
     cst_cluster_send(cluster, CST_NET_MASTER);
 }
 
-/* The store is told later that its sending is over. */
-static void note_unsent(struct cst_cluster *cluster, uint64_t version)
+void cst_cluster_note_unsent(struct cst_cluster *cluster, uint64_t version)
 {
     if (cluster->unsent_count == cluster->unsent_max) {
         size_t max = cluster->unsent_max ? 2 * cluster->unsent_max : 16;
@@ -98,15 +95,17 @@ void cst_cluster_send_payload(struct cst_cluster *cluster, uint32_t to,
     struct cst_net_payload payload = {*rows,
                                       (void *)(uintptr_t)version}; /* NOLINT */
 
+    cluster->went++;
+    cluster->went_bytes += cst_rows_bytes(rows);
     if (cst_rows_bytes(rows) <= CST_MESSAGE_SMALL_MAX) {
         send_small(cluster, to, rows);
-        note_unsent(cluster, version);
+        cst_cluster_note_unsent(cluster, version);
         return;
     }
     if (cluster->out.bad ||
         cst_net_send(cluster->net, to, cluster->out.bytes, cluster->out.size,
                      &payload) != CASTELL_OK)
-        note_unsent(cluster, version);
+        cst_cluster_note_unsent(cluster, version);
 }
 
 /* ---- What comes ---------------------------------------------------------- */
@@ -133,7 +132,7 @@ static bool is_by_mpi(const struct cst_cluster *cluster, uint32_t peer)
            strcmp(counts.carrier, "mpi") == 0;
 }
 
-static void tell_not_come(struct cst_cluster *cluster, uint64_t version)
+void cst_cluster_tell_not_come(struct cst_cluster *cluster, uint64_t version)
 {
     if (cluster->is_master)
         cst_master_not_come(cluster, 0, version);
@@ -160,7 +159,7 @@ static void abandon(struct cst_cluster *cluster, uint32_t peer,
         /* One that comes again right now is not waited for. */
         if (cst_store_abandon(cluster->store, incoming->version) &&
             version == 0)
-            tell_not_come(cluster, incoming->version);
+            cst_cluster_tell_not_come(cluster, incoming->version);
         cst_free(incoming);
     }
 }
@@ -220,19 +219,23 @@ static void dropped(void *owner, uint32_t peer, const struct cst_rows *into)
     (void)peer;
     if (take_incoming(cluster, into->base, &incoming) &&
         cst_store_received(cluster->store, incoming.version, false))
-        tell_not_come(cluster, incoming.version);
+        cst_cluster_tell_not_come(cluster, incoming.version);
 }
 
 static void sent(void *owner, uint32_t peer, void *cookie, bool arrived)
 {
-    struct cst_cluster *cluster = owner;
-
-    cst_store_sent(cluster->store, (uint64_t)(uintptr_t)cookie,
-                   arrived || !cluster->options.mpi);
+    cst_store_sent(((struct cst_cluster *)owner)->store, (uintptr_t)cookie,
+                   true);
 }
 
-static void tell_arrived(struct cst_cluster *cluster, uint64_t version,
-                         uint64_t duration_ns)
+static void haunted(void *owner, uint32_t peer, void *cookie, bool arrived)
+{
+    cst_store_sent(((struct cst_cluster *)owner)->store, (uintptr_t)cookie,
+                   false);
+}
+
+void cst_cluster_tell_arrived(struct cst_cluster *cluster, uint64_t version,
+                              uint64_t duration_ns)
 {
     if (cluster->is_master)
         cst_master_arrived(cluster, 0, version, duration_ns);
@@ -250,7 +253,7 @@ static void data_came(struct cst_cluster *cluster, const void *header,
         /* It was here already; but the master may expect it from this sender. */
         if (get_data(header, header_size, &piece) &&
             cst_store_has(cluster->store, piece.version))
-            tell_arrived(cluster, piece.version, 0);
+            cst_cluster_tell_arrived(cluster, piece.version, 0);
         return;
     }
     if (!take_incoming(cluster, into->base, &incoming))
@@ -259,7 +262,8 @@ static void data_came(struct cst_cluster *cluster, const void *header,
     cst_story_came(cluster, &incoming);
     (void)cst_store_received(cluster->store, incoming.version, true);
     cst_trace_event(cluster->trace, CST_TRACE_FIRED, 0, 0, 0);
-    tell_arrived(cluster, incoming.version, cst_clock_ns() - incoming.begin_ns);
+    cst_cluster_tell_arrived(cluster, incoming.version,
+                             cst_clock_ns() - incoming.begin_ns);
 }
 
 /* A version whose bytes are in the message. */
@@ -288,9 +292,10 @@ static bool small_came(struct cst_cluster *cluster, uint32_t peer,
         cst_story_came(cluster, &incoming);
         (void)cst_store_received(cluster->store, piece.version, true);
         cst_trace_event(cluster->trace, CST_TRACE_FIRED, 0, 0, 0);
-        tell_arrived(cluster, piece.version, 0); /* too short to be measured */
+        cst_cluster_tell_arrived(cluster, piece.version,
+                                 0); /* too short to be measured */
     } else if (cst_store_has(cluster->store, piece.version)) {
-        tell_arrived(cluster, piece.version, 0);
+        cst_cluster_tell_arrived(cluster, piece.version, 0);
     }
     return true;
 }
@@ -318,11 +323,16 @@ static bool take(struct cst_cluster *cluster, uint32_t peer, const void *bytes,
         return false;
     if (*reader.at == CST_MESSAGE_CLOCK)
         return cst_story_clock(cluster, peer, &reader);
+    if (*reader.at == CST_MESSAGE_LOOK)
+        return cst_look_message(cluster, peer, &reader);
+    if (*reader.at >= CST_MESSAGE_OFFER && *reader.at <= CST_MESSAGE_PIECE)
+        return cst_carry_message(cluster, peer, &reader);
     if (cluster->is_master && is_of_gang(*reader.at))
         return cst_gang_report(cluster, peer, &reader);
-    if (cluster->is_master)
-        return is_report(*reader.at) &&
-               cst_master_report(cluster, peer, &reader);
+    if (cluster->is_master && *reader.at == CST_MESSAGE_LEAVE)
+        return cst_leave_asked(cluster, peer);
+    if (cluster->is_master && is_report(*reader.at))
+        return cst_master_report(cluster, peer, &reader);
     return peer == CST_NET_MASTER && !is_report(*reader.at) &&
            cst_node_order(cluster, &reader);
 }
@@ -419,6 +429,7 @@ static void gone(void *owner, uint32_t peer, enum cst_net_end how,
 
     cst_store_forget_node(cluster->store, peer);
     abandon(cluster, peer, 0);
+    cst_carry_gone(cluster, peer);
     while (*link && (*link)->peer != peer)
         link = &(*link)->next;
     if (*link) {
@@ -431,9 +442,8 @@ static void gone(void *owner, uint32_t peer, enum cst_net_end how,
     if (!cluster->is_master)
         return;
     cst_story_gone(cluster, peer, how, why);
-    if (how != CST_NET_LEFT)
-        (void)fprintf(stderr, "castell: node %u is lost: %s\n", peer,
-                      why ? why : "it died");
+    cst_look_gone(cluster, peer, how);
+    cluster->lost += how != CST_NET_LEFT;
     cst_master_gone(cluster, peer);
 }
 
@@ -464,6 +474,7 @@ struct cst_net_owner cst_cluster_owner(struct cst_cluster *cluster)
         .payload_into = payload_into,
         .dropped = dropped,
         .sent = sent,
+        .haunted = haunted,
         .log = log_line,
     };
 }

@@ -5,45 +5,14 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "body/reduction.h"
 #include "cluster/cluster_internal.h"
-#include "device/reduction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- What tasks ask for ----------------------------------------------------- */
-
-static void needs(void *context, struct cst_task *task,
-                  struct cst_plan_needs *ret_needs)
-{
-    const struct cst_task_extra *extra = task->extra;
-
-    (void)context;
-    *ret_needs = (struct cst_plan_needs){.cost = extra ? extra->cost : 0};
-    if (!extra)
-        return;
-    if (extra->deadline_ns != UINT64_MAX)
-        ret_needs->deadline_ns = extra->deadline_ns;
-    if (extra->has_constraint)
-        ret_needs->constraint = &extra->constraint;
-}
-
-static uint64_t reduction(void *context, struct cst_task *task, uint32_t access,
-                          uint32_t *ret_leaf)
-{
-    const struct cst_cluster *cluster = context;
-    struct cst_reduction *folded;
-    uint32_t leaves;
-
-    if (cst_task_accesses(task)[access].hold.mode == CASTELL_REDUCTION) {
-        *ret_leaf = task->extra->leaves[access].leaf;
-        return (uint64_t)(uintptr_t)task->extra->leaves[access].reduction;
-    }
-    if (cst_engine_fold(cluster->engine, task, &folded, &leaves))
-        return (uint64_t)(uintptr_t)folded;
-    return 0;
-}
 
 /* Remember how a reduction is called elsewhere, before its leaves go there. */
 static bool know_reductions(struct cst_cluster *cluster, struct cst_task *task)
@@ -95,21 +64,24 @@ static void note_later(struct cst_cluster *cluster,
 
 static void placed(void *context, struct cst_task *task)
 {
-    const struct cst_cluster *cluster = context;
+    struct cst_cluster *cluster = context;
 
     cst_engine_leave(cluster->engine, task);
+    if (task->flags & CST_TASK_DELETES)
+        note_later(cluster, &(struct cst_later_item){.task = task,
+                                                     .what = CST_LATER_DELETE});
 }
 
 static void say_failed(struct cst_cluster *cluster, const struct cst_task *task,
-                       const char *how)
+                       enum cst_plan_end end, const char *how)
 {
     const char *where = task->where ? task->where : task->kind->where;
     const char *then = "the run ends";
     char text[CST_MESSAGE_TEXT_MAX];
 
-    if (task->kind->on_failure == CASTELL_IGNORE)
+    if (task->kind->on_failure == CASTELL_IGNORE && end == CST_PLAN_ENDED)
         then = "ignored";
-    else if (task->kind->on_failure == CASTELL_CANCEL_SUCCESSORS)
+    else if (task->kind->on_failure != CASTELL_FAIL)
         then = "what depends on it is cancelled";
     (void)snprintf(text, sizeof(text), "task %s%s%s%s failed: %s",
                    task->kind->label, where ? " (" : "", where ? where : "",
@@ -129,7 +101,7 @@ static void ended(void *context, struct cst_task *task, enum cst_plan_end end,
     if ((text || end == CST_PLAN_FAILED) &&
         (task->kind->on_failure != CASTELL_FAIL ||
          cst_engine_status(cluster->engine, NULL) == CASTELL_OK))
-        say_failed(cluster, task, text);
+        say_failed(cluster, task, end, text);
     note_later(cluster, &(struct cst_later_item){
                             .task = task, .what = CST_LATER_ENDED, .end = end});
 }
@@ -151,7 +123,8 @@ static void lost(void *context, enum castell_status status, const char *text)
 {
     struct cst_cluster *cluster = context;
 
-    (void)fprintf(stderr, "castell: %s; the run ends\n", text);
+    if (cst_engine_status(cluster->engine, NULL) == CASTELL_OK)
+        (void)fprintf(stderr, "castell: %s; the run ends\n", text);
     cst_engine_fail(cluster->engine, status, text);
 }
 
@@ -192,6 +165,9 @@ static bool do_later(struct cst_cluster *cluster)
         const struct cst_later_item item = cluster->later[i];
 
         switch (item.what) {
+        case CST_LATER_DELETE:
+            cst_engine_delete(cluster->engine, item.task);
+            break;
         case CST_LATER_ENDED:
             end_now(cluster, &item);
             break;
@@ -212,6 +188,16 @@ static bool do_later(struct cst_cluster *cluster)
 }
 
 /* ---- Hooks of the engine ----------------------------------------------------- */
+
+/* To wake up takes as long as to plan for who has slept: let both be at once.
+   Most often the next task goes where the last one went. */
+static void resume(void *context)
+{
+    struct cst_cluster *cluster = context;
+
+    if (cluster->assigned != CST_NET_MASTER)
+        cluster->hurries = cst_net_nudge(cluster->net, cluster->assigned);
+}
 
 static void place(void *context, struct cst_task *task)
 {
@@ -288,6 +274,7 @@ bool cst_master_obey(struct cst_cluster *cluster)
         return false;
     cluster->local = (struct cst_writer){0};
     cst_reader_init(&reader, orders.bytes, orders.size);
+    cst_store_hold(cluster->store);
     while (cst_reader_left(&reader) > 0) {
         uint32_t size = cst_get_u32(&reader);
         const uint8_t *bytes = cst_get_raw(&reader, size);
@@ -298,6 +285,7 @@ bool cst_master_obey(struct cst_cluster *cluster)
         good = cst_node_order(cluster, &order);
         CST_ASSERT(good);
     }
+    cst_store_let_go(cluster->store);
     if (cluster->local.size == 0) { /* keep the memory that is there */
         cst_writer_release(&cluster->local);
         cluster->local = orders;
@@ -348,11 +336,17 @@ void cst_master_done(struct cst_cluster *cluster, uint32_t node,
         .node = node,
         .id = done->id,
         .attempt = done->attempt,
-        .outcome = done->failed ? CST_PLAN_BODY_FAILED : CST_PLAN_DONE,
+        .outcome = !done->failed ? CST_PLAN_DONE
+                   : done->off   ? CST_PLAN_OFF
+                   : done->kept  ? CST_PLAN_FAILURE_IGNORED
+                                 : CST_PLAN_BODY_FAILED,
         .text = done->failed ? done->text : NULL,
         .duration_ns = done->duration_ns,
     };
 
+    cst_story_done(cluster, node, done);
+    if (done->off) /* by what a body on that node has submitted */
+        cst_engine_fail(cluster->engine, CASTELL_ERR_TASK_FAILED, done->text);
     cst_plan_done(cluster->plan, &report);
 }
 
@@ -360,12 +354,6 @@ void cst_master_arrived(struct cst_cluster *cluster, uint32_t node,
                         uint64_t version, uint64_t duration_ns)
 {
     cst_plan_arrived(cluster->plan, node, version, duration_ns);
-}
-
-void cst_master_recalled(struct cst_cluster *cluster, uint32_t node,
-                         uint64_t id, uint32_t attempt)
-{
-    cst_plan_recalled(cluster->plan, node, id, attempt);
 }
 
 void cst_master_not_come(struct cst_cluster *cluster, uint32_t node,
@@ -437,11 +425,12 @@ enum castell_status cst_master_init(struct cst_cluster *cluster,
         .unberth = cst_order_unberth,
         .muster = cst_order_muster,
         .disband = cst_order_disband,
+        .drained = cst_order_leave,
         .root = cst_order_root,
         .home = cst_order_home,
         .save = cst_order_save,
-        .needs = needs,
-        .reduction = reduction,
+        .needs = cst_order_needs,
+        .reduction = cst_order_reduction,
         .placed = placed,
         .ended = ended,
         .forget = forget,
@@ -475,6 +464,7 @@ enum castell_status cst_master_init(struct cst_cluster *cluster,
     member = cst_member_new(cluster, CST_NET_MASTER, &self);
     if (!member)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a node");
+    cluster->many.resume = resume;
     cluster->many.place = place;
     cluster->many.signal = signal;
     cst_data_set_hooks(cst_engine_data(cluster->engine), &cst_plan_hooks,

@@ -160,6 +160,15 @@ void cst_get_assign(struct cst_reader *reader,
         cst_reader_spoil(reader);
 }
 
+static const char *get_path(struct cst_reader *reader, size_t *ret_size)
+{
+    const uint8_t *path = cst_get_bytes(reader, ret_size);
+
+    if (*ret_size >= CST_PATH_MAX)
+        cst_reader_spoil(reader);
+    return (const char *)path;
+}
+
 void cst_put_access(struct cst_writer *writer,
                     const struct cst_message_access *access)
 {
@@ -168,8 +177,11 @@ void cst_put_access(struct cst_writer *writer,
     if (access->pointer)
         cst_put_u8(writer, access->pointer);
     cst_put_region(writer, &access->region);
-    if (access->path)
+    if (access->path) {
         cst_put_bytes(writer, access->path, access->path_size);
+        cst_put_bytes(writer, access->below, access->below_size);
+        cst_put_u8(writer, access->file_flags);
+    }
     if (access->mode == CASTELL_REDUCTION)
         cst_put_varint(writer, access->reduction);
     cst_put_varint(writer, access->inputs);
@@ -186,9 +198,14 @@ void cst_get_access(struct cst_reader *reader,
     cst_get_region(reader, &ret_access->region);
     ret_access->path = NULL;
     ret_access->path_size = 0;
-    if (mode & IS_FILE)
-        ret_access->path =
-            (const char *)cst_get_bytes(reader, &ret_access->path_size);
+    ret_access->below = NULL;
+    ret_access->below_size = 0;
+    ret_access->file_flags = 0;
+    if (mode & IS_FILE) {
+        ret_access->path = get_path(reader, &ret_access->path_size);
+        ret_access->below = get_path(reader, &ret_access->below_size);
+        ret_access->file_flags = cst_get_u8(reader);
+    }
     ret_access->reduction = 0;
     if (ret_access->mode == CASTELL_REDUCTION)
         ret_access->reduction = cst_get_count(reader, UINT16_MAX);
@@ -198,14 +215,51 @@ void cst_get_access(struct cst_reader *reader,
         cst_reader_spoil(reader);
 }
 
+/* ---- Files --------------------------------------------------------------- */
+
+void cst_put_offer(struct cst_writer *writer,
+                   const struct cst_message_offer *offer)
+{
+    cst_put_varint(writer, offer->piece.version);
+    cst_put_region(writer, &offer->piece.region);
+    cst_put_varint(writer, offer->flags);
+    cst_put_bytes(writer, offer->path, offer->path_size);
+    cst_put_bytes(writer, offer->name, offer->name_size);
+    cst_put_u64(writer, offer->mark.inode);
+    cst_put_u64(writer, offer->mark.size);
+    cst_put_u64(writer, offer->mark.changed_ns);
+}
+
+void cst_get_offer(struct cst_reader *reader,
+                   struct cst_message_offer *ret_offer)
+{
+    ret_offer->piece.version = cst_get_varint(reader);
+    cst_get_region(reader, &ret_offer->piece.region);
+    ret_offer->flags = cst_get_count(reader, UINT8_MAX);
+    ret_offer->path = get_path(reader, &ret_offer->path_size);
+    ret_offer->name = get_path(reader, &ret_offer->name_size);
+    ret_offer->mark.inode = cst_get_u64(reader);
+    ret_offer->mark.size = cst_get_u64(reader);
+    ret_offer->mark.changed_ns = cst_get_u64(reader);
+    if (ret_offer->piece.version == 0 || ret_offer->path_size == 0 ||
+        cst_region_bytes(&ret_offer->piece.region) != 1)
+        cst_reader_spoil(reader);
+}
+
 /* ---- Reports ------------------------------------------------------------- */
+
+enum done_how { DONE_WELL, DONE_FAILED, DONE_KEPT, DONE_OFF };
 
 void cst_put_done(struct cst_writer *writer,
                   const struct cst_message_done *done)
 {
+    enum done_how how = DONE_WELL;
+
+    if (done->failed)
+        how = done->off ? DONE_OFF : done->kept ? DONE_KEPT : DONE_FAILED;
     cst_put_varint(writer, done->id);
     cst_put_varint(writer, done->attempt);
-    cst_put_u8(writer, done->failed);
+    cst_put_u8(writer, (uint8_t)how);
     cst_put_varint(writer, done->duration_ns);
     if (done->failed)
         cst_put_text(writer, done->text);
@@ -213,9 +267,14 @@ void cst_put_done(struct cst_writer *writer,
 
 void cst_get_done(struct cst_reader *reader, struct cst_message_done *ret_done)
 {
+    uint8_t how;
+
     ret_done->id = cst_get_varint(reader);
     ret_done->attempt = cst_get_count(reader, UINT32_MAX);
-    ret_done->failed = cst_get_u8(reader) != 0;
+    how = cst_get_u8(reader);
+    ret_done->failed = how != DONE_WELL;
+    ret_done->kept = how == DONE_KEPT;
+    ret_done->off = how == DONE_OFF;
     ret_done->duration_ns = cst_get_varint(reader);
     ret_done->text[0] = '\0';
     if (ret_done->failed)
@@ -225,7 +284,7 @@ void cst_get_done(struct cst_reader *reader, struct cst_message_done *ret_done)
 /* ---- Hello --------------------------------------------------------------- */
 
 void cst_put_hello(struct cst_writer *writer, uint64_t table,
-                   const struct cst_limits *limits)
+                   const struct cst_limits *limits, uint32_t ticket)
 {
     cst_put_u64(writer, table);
     cst_put_u8(writer, (uint8_t)sizeof(void *));
@@ -233,6 +292,10 @@ void cst_put_hello(struct cst_writer *writer, uint64_t table,
     cst_put_u64(writer, limits->memory);
     cst_put_u64(writer, limits->storage);
     cst_put_u64(writer, limits->wall_time_end_ns);
+    cst_put_u32(writer, limits->gpus);
+    cst_put_u32(writer, limits->devices);
+    cst_put_u64(writer, limits->gpu_memory);
+    cst_put_u32(writer, ticket);
     cst_put_text(writer, limits->name);
     cst_put_text(writer, limits->arch);
     cst_put_text(writer, limits->features ? limits->features : "");
@@ -252,6 +315,10 @@ bool cst_get_hello(const void *bytes, size_t size,
     limits->memory = cst_get_u64(&reader);
     limits->storage = cst_get_u64(&reader);
     limits->wall_time_end_ns = cst_get_u64(&reader);
+    limits->gpus = cst_get_u32(&reader);
+    limits->devices = cst_get_u32(&reader);
+    limits->gpu_memory = cst_get_u64(&reader);
+    ret_hello->ticket = cst_get_u32(&reader);
     cst_get_text(&reader, ret_hello->name, sizeof(ret_hello->name));
     cst_get_text(&reader, ret_hello->arch, sizeof(ret_hello->arch));
     cst_get_text(&reader, ret_hello->features, sizeof(ret_hello->features));

@@ -11,6 +11,8 @@
 #define CST_CLUSTER_MESSAGE_H
 
 #include "data/region.h"
+#include "files/content.h"
+#include "files/path.h"
 #include "sched/kind.h"
 #include "wire/wire.h"
 
@@ -26,6 +28,7 @@ enum cst_message {
     CST_MESSAGE_UNBERTH,
     CST_MESSAGE_MUSTER,
     CST_MESSAGE_DISBAND,
+    CST_MESSAGE_RUN, /* the number of the run, for names: the first order */
     /* Orders to node 0. */
     CST_MESSAGE_ROOT,
     CST_MESSAGE_HOME,
@@ -43,8 +46,19 @@ enum cst_message {
     CST_MESSAGE_SMALL,
     /* A piece of a message that is too long for one: u8 is it the last. */
     CST_MESSAGE_PART,
+    /* A version of a file: struct cst_message_offer; the answers, with the
+       version: it is wanted, or the next piece of it; it is there. A piece:
+       version, u8 flags, bytes of its stream, or why there are none. */
+    CST_MESSAGE_OFFER,
+    CST_MESSAGE_MORE,
+    CST_MESSAGE_TAKEN,
+    CST_MESSAGE_PIECE,
     /* To the master and back, with a trace: u64 our time, and the master's. */
     CST_MESSAGE_CLOCK = 64,
+    /* To a node: u32, a question; and back, with what there is to see of it. */
+    CST_MESSAGE_LOOK,
+    /* To a node: it may leave the run. To the master: it has to. */
+    CST_MESSAGE_LEAVE,
 };
 
 enum {
@@ -81,6 +95,18 @@ enum cst_message_flags {
     CST_MESSAGE_GANG = 1 << 6,
 };
 
+/* Of an access, an offer, a piece. */
+enum cst_message_file_flags {
+    CST_MESSAGE_DIRECTORY = 1 << 0,    /* what is named is one */
+    CST_MESSAGE_IN_DIRECTORY = 1 << 1, /* the path is one */
+    CST_MESSAGE_KEEPS = 1 << 2,        /* what is named is read too */
+    CST_MESSAGE_IN_PLACE = 1 << 3,     /* it is the file itself */
+    CST_MESSAGE_SEEN = 1 << 4,         /* others may see it there */
+    CST_MESSAGE_NOTHING = 1 << 5,      /* there is none */
+    CST_MESSAGE_BROKEN = 1 << 6,       /* the name says why there is none */
+    CST_MESSAGE_ENDS = 1 << 7,         /* the last piece */
+};
+
 struct cst_message_access {
     struct cst_region region;
     uint8_t mode;       /* enum castell_mode */
@@ -91,6 +117,9 @@ struct cst_message_access {
     const char *path; /* of a file; not ended by a 0 when it was read. NULL: it
                          is none */
     size_t path_size;
+    const char *below; /* in it; likewise */
+    size_t below_size;
+    uint8_t file_flags; /* enum cst_message_file_flags */
 };
 
 void cst_put_region(struct cst_writer *writer, const struct cst_region *region);
@@ -112,6 +141,22 @@ void cst_put_access(struct cst_writer *writer,
                     const struct cst_message_access *access);
 void cst_get_access(struct cst_reader *reader,
                     struct cst_message_access *ret_access);
+
+/* A version of a file. The texts are not ended by a 0 when they were read. */
+struct cst_message_offer {
+    struct cst_piece piece;
+    uint32_t flags;   /* enum cst_message_file_flags */
+    const char *path; /* the file's own */
+    size_t path_size;
+    const char *name; /* where it is */
+    size_t name_size;
+    struct cst_content_mark mark; /* of what is there */
+};
+
+void cst_put_offer(struct cst_writer *writer,
+                   const struct cst_message_offer *offer);
+void cst_get_offer(struct cst_reader *reader,
+                   struct cst_message_offer *ret_offer);
 
 /* Keep so much for an attempt that another node leads. */
 struct cst_message_berth {
@@ -143,6 +188,9 @@ struct cst_message_done {
     uint64_t id;
     uint32_t attempt;
     bool failed;
+    bool kept; /* failed, and what it has made is there all the same */
+    bool off;  /* failed, as the run has, there: it was not run, or does not
+                  count */
     uint64_t duration_ns;
     char text[CST_MESSAGE_TEXT_MAX]; /* how it failed */
 };
@@ -155,13 +203,15 @@ void cst_get_done(struct cst_reader *reader, struct cst_message_done *ret_done);
 struct cst_message_hello {
     uint64_t table; /* cst_kinds_table_hash() */
     struct cst_limits limits;
+    uint32_t
+        ticket; /* by which it was asked for; 0: it was there at the start */
     char name[CST_MESSAGE_NAME_MAX];
     char arch[CST_MESSAGE_NAME_MAX];
     char features[4 * CST_MESSAGE_NAME_MAX];
 };
 
 void cst_put_hello(struct cst_writer *writer, uint64_t table,
-                   const struct cst_limits *limits);
+                   const struct cst_limits *limits, uint32_t ticket);
 /* limits' texts point into ret_hello. Returns false when it is none. */
 bool cst_get_hello(const void *bytes, size_t size,
                    struct cst_message_hello *ret_hello);

@@ -4,32 +4,10 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cluster/cluster_internal.h"
+#include "files/place.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- Telling the master -------------------------------------------------- */
-
-static void report_done(struct cst_cluster *cluster,
-                        const struct cst_message_done *done)
-{
-    if (cluster->is_master) {
-        cst_master_done(cluster, 0, done);
-        return;
-    }
-    cst_put_done(cst_begin(cluster, CST_MESSAGE_DONE), done);
-    cst_cluster_send(cluster, CST_NET_MASTER);
-}
-
-void cst_node_report_failure(struct cst_cluster *cluster, uint64_t id,
-                             uint32_t attempt, const char *how)
-{
-    struct cst_message_done done = {
-        .id = id, .attempt = attempt, .failed = true};
-
-    (void)snprintf(done.text, sizeof(done.text), "%s", how);
-    report_done(cluster, &done);
-}
 
 /* ---- A task comes --------------------------------------------------------- */
 
@@ -63,11 +41,10 @@ static void fill_access(struct cst_task *task, uint32_t index,
         task->extra->size += from->region.size * from->region.rows;
 }
 
-static void visit_free(struct cst_visit *visit)
+void cst_visit_free(struct cst_cluster *cluster, struct cst_visit *visit)
 {
-    cst_paths_free(visit);
     cst_lead_free(visit);
-    cst_free(visit);
+    cst_spare_put(&cluster->visits_spare, visit, sizeof(*visit));
 }
 
 /* Read the accesses of the message into the task and its job. */
@@ -97,7 +74,7 @@ static bool read_accesses(struct cst_cluster *cluster, struct cst_visit *visit,
         for (uint32_t j = 0; j < head.outputs; j++)
             cst_get_piece(message, &head.region, &access->outputs[j], &mark);
         fill_access(visit->task, i, &head);
-        if (head.path && !cst_path_add(visit, i, &head))
+        if (head.path && !cst_visit_name_file(visit, i, &head))
             return false;
         if (head.mode == CASTELL_REDUCTION &&
             !cst_fold_leaf(cluster, visit->task, i, assign, head.reduction))
@@ -137,16 +114,17 @@ static void fill_task(struct cst_visit *visit, struct cst_kind *kind,
 void cst_visit_destroy(struct cst_cluster *cluster, struct cst_visit *visit)
 {
     if (visit->job)
-        cst_store_job_free(visit->job);
+        cst_store_job_free(cluster->store, visit->job);
     if (visit->task)
         cst_engine_guest_discard(cluster->engine, visit->task);
-    visit_free(visit);
+    cst_visit_free(cluster, visit);
 }
 
 static struct cst_visit *visit_new(struct cst_cluster *cluster,
                                    const struct cst_message_assign *assign)
 {
-    struct cst_visit *visit = cst_zalloc(sizeof(*visit));
+    struct cst_visit *visit =
+        cst_spare_take(&cluster->visits_spare, sizeof(*visit));
     bool folds = (assign->flags & CST_MESSAGE_FOLD) != 0;
 
     if (!visit)
@@ -154,8 +132,8 @@ static struct cst_visit *visit_new(struct cst_cluster *cluster,
     visit->id = assign->id;
     visit->attempt = assign->attempt;
     visit->last = (assign->flags & CST_MESSAGE_LAST) != 0;
-    visit->job =
-        cst_store_job_new(assign->accesses, assign->inputs, assign->outputs);
+    visit->job = cst_store_job_new(cluster->store, assign->accesses,
+                                   assign->inputs, assign->outputs);
     visit->task = cst_engine_guest_new(
         cluster->engine, assign->accesses,
         folds ? cst_fold_argument_size : assign->argument_size,
@@ -230,36 +208,11 @@ static void on_fire(void *context, struct cst_store_job *job, const char *error)
     }
     for (uint32_t i = 0; i < job->accesses_count; i++)
         cst_task_accesses(visit->task)[i].base = job->buffers[i];
-    cst_paths_apply(visit);
+    cst_visit_files_fired(cluster, visit);
     if (visit->lead)
         cst_lead_fired(cluster, visit);
     else
         cst_engine_guest_ready(cluster->engine, visit->task);
-}
-
-static void visit_done(struct cst_cluster *cluster, struct cst_task *task)
-{
-    struct cst_visit *visit = task->extra->guest;
-    bool good = !(task->flags & (CST_TASK_FAILED | CST_TASK_CANCELLED));
-    bool last = visit->last && task->kind->on_failure == CASTELL_IGNORE &&
-                !cst_lead_is_stopped(visit);
-    struct cst_message_done done = {.id = visit->id,
-                                    .attempt = visit->attempt,
-                                    .failed = !good,
-                                    .duration_ns = task->extra->duration_ns};
-
-    if (!good)
-        (void)snprintf(done.text, sizeof(done.text), "%s",
-                       task->extra->how ? task->extra->how
-                                        : "it was cancelled");
-    cst_free(task->extra->how);
-    cst_node_catch_up(cluster);
-    (void)cst_map_remove(&cluster->visits, visit->id);
-    cst_store_finish(cluster->store, visit->job,
-                     !visit->unwanted && (good || last));
-    if (!visit->unwanted)
-        report_done(cluster, &done);
-    visit_free(visit);
 }
 
 /* Its body has returned, or it was found not to be wanted before it began. */
@@ -268,7 +221,7 @@ void cst_node_guest_done(void *context, struct cst_task *task)
     struct cst_cluster *cluster = context;
 
     if (!cst_berth_done(cluster, task))
-        visit_done(cluster, task);
+        cst_visit_done(cluster, task);
 }
 
 /* ---- Orders --------------------------------------------------------------- */
@@ -307,11 +260,13 @@ static bool take_piece_order(struct cst_cluster *cluster, uint8_t what,
         return true;
     case CST_MESSAGE_ROOT:
         must_do(cluster, cst_store_born(cluster->store, &piece));
+        cst_held_root(cluster, &piece);
         return true;
     case CST_MESSAGE_HOME:
         must_do(cluster, cst_store_come_home(cluster->store, &piece));
         return true;
     default:
+        must_do(cluster, cst_held_save(cluster, piece.version));
         must_do(cluster, cst_store_save(cluster->store, &piece));
         return true;
     }
@@ -335,20 +290,29 @@ static bool take_task_order(struct cst_cluster *cluster, uint8_t what,
 bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message)
 {
     uint8_t what = cst_get_u8(message);
-    uint64_t version;
+    uint64_t number;
 
     switch (what) {
     case CST_MESSAGE_ASSIGN:
         return assign(cluster, message);
     case CST_MESSAGE_DROP:
-        version = cst_get_varint(message);
+    case CST_MESSAGE_RUN:
+        number = cst_get_varint(message);
         if (!cst_reader_done(message))
             return false;
-        cst_store_drop(cluster->store, version);
+        if (what == CST_MESSAGE_RUN)
+            cst_places_set_run(number, false);
+        else
+            cst_store_drop(cluster->store, number);
         return true;
     case CST_MESSAGE_RECALL:
     case CST_MESSAGE_CANCEL:
         return take_task_order(cluster, what, message);
+    case CST_MESSAGE_LEAVE:
+        if (!cst_reader_done(message) || cluster->is_master)
+            return false;
+        cst_net_leave(cluster->net);
+        return true;
     case CST_MESSAGE_BERTH:
     case CST_MESSAGE_UNBERTH:
     case CST_MESSAGE_MUSTER:
@@ -374,6 +338,8 @@ static void on_send(void *context, uint32_t to, const struct cst_piece *piece,
     struct cst_cluster *cluster = context;
     struct cst_region nothing = {1, 1, 1, 1};
 
+    if (cst_carry_offer(cluster, to, piece))
+        return;
     cst_put_piece(cst_begin(cluster, CST_MESSAGE_DATA), piece, &nothing, false);
     cst_cluster_send_payload(cluster, to, rows, piece->version);
 }
@@ -397,7 +363,7 @@ static bool on_home_claim(void *context, uint64_t version)
 {
     const struct cst_cluster *cluster = context;
 
-    return cst_plan_home_claim(cluster->plan, version);
+    return !cluster->local.size && cst_plan_home_claim(cluster->plan, version);
 }
 
 static void on_home_unclaimed(void *context, uint64_t version)
@@ -424,9 +390,6 @@ static enum castell_status know_kinds(struct cst_cluster *cluster)
         struct cst_kind *kind = declared->kind->known;
         enum castell_status status = CASTELL_OK;
 
-        if (declared->kind->flags & CASTELL_REPLICATED)
-            continue; /* api/ refuses it */
-
         if (!kind)
             status = cst_kinds_know(kinds, declared->kind, &kind);
         if (status != CASTELL_OK)
@@ -443,18 +406,23 @@ static enum castell_status know_kinds(struct cst_cluster *cluster)
 
 enum castell_status cst_node_init(struct cst_cluster *cluster)
 {
-    static const struct cst_store_ops away = {.fire = on_fire, .send = on_send};
+    static const struct cst_store_ops away = {
+        .fire = on_fire, .send = on_send, .forgotten = cst_held_forget};
     static const struct cst_store_ops home = {
         .fire = on_fire,
         .send = on_send,
         .home_claim = on_home_claim,
         .home_unclaimed = on_home_unclaimed,
         .home_filled = on_home_filled,
+        .at_home = cst_held_at_home,
+        .forgotten = cst_held_forget,
     };
     enum castell_status status = know_kinds(cluster);
 
     cst_fold_init(&cluster->fold_kind);
     cst_gang_init(cluster);
+    cst_story_kind(cluster, &cluster->fold_kind);
+    cst_story_kind(cluster, &cluster->berth_kind);
     if (status != CASTELL_OK)
         return status;
     return cst_store_create(cluster->is_master ? &home : &away, cluster,
@@ -467,10 +435,14 @@ void cst_node_release(struct cst_cluster *cluster)
     size_t cursor = 0;
 
     while ((visit = cst_map_next(&cluster->visits, &cursor)))
-        visit_free(visit); /* its job is the store's, its task the engine's */
+        cst_visit_free(
+            cluster, visit); /* its job is the store's, its task the engine's */
+    cst_spare_release(&cluster->visits_spare);
     cst_gang_release(cluster);
     cst_map_release(&cluster->visits);
     cst_map_release(&cluster->kinds);
     cst_store_destroy(cluster->store);
+    cst_carry_release(cluster);
+    cst_held_release(cluster);
     cst_free(cluster->unsent);
 }

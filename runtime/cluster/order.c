@@ -3,6 +3,7 @@
  */
 #include "base/fail.h"
 #include "cluster/cluster_internal.h"
+#include "files/files.h"
 
 #include <string.h>
 
@@ -41,31 +42,44 @@ static void put_one_access(struct cst_writer *out,
     put_pieces(out, outputs, head->outputs, &head->region);
 }
 
-static struct cst_message_access head_of(const struct cst_cluster *cluster,
-                                         struct cst_task *task, uint32_t index,
+static void put_file(struct cst_message_access *head,
+                     const struct cst_file_use *use)
+{
+    if (!use->path)
+        return;
+    head->path = use->path;
+    head->path_size = strlen(use->path);
+    head->below = use->below;
+    head->below_size = use->below ? strlen(use->below) : 0;
+    head->file_flags =
+        (uint8_t)((use->is_directory ? CST_MESSAGE_DIRECTORY : 0) |
+                  (use->in_directory ? CST_MESSAGE_IN_DIRECTORY : 0) |
+                  (use->keeps ? CST_MESSAGE_KEEPS : 0));
+}
+
+static struct cst_message_access head_of(struct cst_task *task, uint32_t index,
                                          const struct cst_plan_access *access)
 {
     const struct cst_access *from = &cst_task_accesses(task)[index];
-    bool is_file = cluster->options.is_file(from->base);
-
-    return (struct cst_message_access){
+    struct cst_message_access head = {
         .region = {(uintptr_t)from->base, from->size, from->hold.user,
                    from->pitch},
         .mode = from->hold.mode,
         .pointer = from->hold.pointer,
         .inputs = access->inputs_count,
         .outputs = access->outputs_count,
-        .path = is_file ? from->base : NULL,
-        .path_size = is_file ? strlen(from->base) : 0,
     };
+
+    if (task->flags & CST_TASK_FILES)
+        put_file(&head, &task->extra->uses[index]);
+    return head;
 }
 
 /* The leaves of a fold are accesses of their own: they lie on one another. */
-static void put_fold(const struct cst_cluster *cluster, struct cst_writer *out,
-                     struct cst_task *task,
+static void put_fold(struct cst_writer *out, struct cst_task *task,
                      const struct cst_plan_access *access, uint32_t leaves)
 {
-    struct cst_message_access head = head_of(cluster, task, 0, access);
+    struct cst_message_access head = head_of(task, 0, access);
     const struct cst_plan_piece *pieces = access->inputs;
 
     head.mode = CASTELL_INOUT;
@@ -86,7 +100,7 @@ static void put_accesses(struct cst_cluster *cluster, struct cst_writer *out,
 
     for (uint32_t i = 0; i < task->accesses_count; i++) {
         const struct cst_plan_access *access = &assignment->accesses[i];
-        struct cst_message_access head = head_of(cluster, task, i, access);
+        struct cst_message_access head = head_of(task, i, access);
 
         if (head.mode == CASTELL_REDUCTION) {
             struct cst_known_reduction *known = cst_map_find(
@@ -140,6 +154,9 @@ void cst_order_assign(void *cluster_,
     struct cst_writer *out;
     uint32_t leaves = 0;
 
+    cluster->assigned = assignment->node;
+    if (assignment->flags & CST_PLAN_RETRIED)
+        cst_engine_count_retry(cluster->engine);
     cst_story_assigned(cluster, assignment);
     fill_head(cluster, assignment, &head);
     out = cst_begin(cluster, CST_MESSAGE_ASSIGN);
@@ -153,7 +170,7 @@ void cst_order_assign(void *cluster_,
         head.fold = known->index;
         head.accesses = 1 + leaves;
         cst_put_assign(out, &head);
-        put_fold(cluster, out, task, &assignment->accesses[0], leaves);
+        put_fold(out, task, &assignment->accesses[0], leaves);
     } else {
         head.kind = cst_kind_hash(task->kind->name);
         head.argument = cst_task_argument(task);
@@ -163,6 +180,41 @@ void cst_order_assign(void *cluster_,
     }
     cst_order_give(cluster, assignment->node);
 }
+
+/* ---- What tasks ask for --------------------------------------------------- */
+
+void cst_order_needs(void *cluster_, struct cst_task *task,
+                     struct cst_plan_needs *ret_needs)
+{
+    const struct cst_task_extra *extra = task->extra;
+
+    (void)cluster_;
+    *ret_needs = (struct cst_plan_needs){.cost = extra ? extra->cost : 0};
+    if (!extra)
+        return;
+    if (extra->deadline_ns != UINT64_MAX)
+        ret_needs->deadline_ns = extra->deadline_ns;
+    if (extra->has_constraint)
+        ret_needs->constraint = &extra->constraint;
+}
+
+uint64_t cst_order_reduction(void *cluster_, struct cst_task *task,
+                             uint32_t access, uint32_t *ret_leaf)
+{
+    const struct cst_cluster *cluster = cluster_;
+    struct cst_reduction *folded;
+    uint32_t leaves;
+
+    if (cst_task_accesses(task)[access].hold.mode == CASTELL_REDUCTION) {
+        *ret_leaf = task->extra->leaves[access].leaf;
+        return (uint64_t)(uintptr_t)task->extra->leaves[access].reduction;
+    }
+    if (cst_engine_fold(cluster->engine, task, &folded, &leaves))
+        return (uint64_t)(uintptr_t)folded;
+    return 0;
+}
+
+/* ---- Versions and tasks ---------------------------------------------------- */
 
 static void order_piece(struct cst_cluster *cluster, enum cst_message what,
                         uint32_t node, uint64_t number,

@@ -4,7 +4,10 @@
  */
 #include "base/clock.h"
 #include "cluster/cluster_internal.h"
+#include "trace/progress.h"
 #include "trace/trace.h"
+
+#include <stdio.h>
 
 enum {
     FIRST_ANSWERS = 8, /* until then the master is asked often */
@@ -20,17 +23,35 @@ void cst_story_kind(struct cst_cluster *cluster, const struct cst_kind *kind)
         cst_trace_kind(cluster->trace, kind->id, kind->label);
 }
 
+/* A node, and an attempt. */
+static int32_t where(uint32_t node, uint32_t attempt)
+{
+    if (attempt > ATTEMPT_MAX)
+        attempt = ATTEMPT_MAX;
+    return (int32_t)(attempt << NODE_BITS | (node & UINT16_MAX));
+}
+
 void cst_story_assigned(struct cst_cluster *cluster,
                         const struct cst_plan_assignment *assignment)
 {
-    uint32_t attempt = assignment->attempt;
+    uint32_t kind = assignment->task->kind->id;
+    int32_t value = where(assignment->node, assignment->attempt);
 
-    if (attempt > ATTEMPT_MAX)
-        attempt = ATTEMPT_MAX;
-    cst_trace_event(
-        cluster->trace, CST_TRACE_ASSIGNED, assignment->id,
-        assignment->task->kind->id,
-        (int32_t)(attempt << NODE_BITS | (assignment->node & UINT16_MAX)));
+    cst_trace_event(cluster->trace, CST_TRACE_ASSIGNED, assignment->id, kind,
+                    value);
+    if (assignment->flags & CST_PLAN_RECOMPUTED)
+        cst_trace_event(cluster->trace, CST_TRACE_RECOMPUTED, assignment->id,
+                        kind, value);
+    else if (assignment->flags & CST_PLAN_RETRIED)
+        cst_trace_event(cluster->trace, CST_TRACE_RETRIED, assignment->id, kind,
+                        (int32_t)assignment->attempt - 1);
+}
+
+void cst_story_done(struct cst_cluster *cluster, uint32_t node,
+                    const struct cst_message_done *done)
+{
+    cst_trace_event(cluster->trace, CST_TRACE_DONE, done->id, done->failed,
+                    where(node, done->attempt));
 }
 
 void cst_story_came(struct cst_cluster *cluster,
@@ -38,6 +59,8 @@ void cst_story_came(struct cst_cluster *cluster,
 {
     struct cst_trace_record records[2];
 
+    cluster->came++;
+    cluster->came_bytes += incoming->bytes;
     if (!cluster->trace)
         return;
     records[0] = (struct cst_trace_record){.task = incoming->version,
@@ -57,9 +80,19 @@ void cst_story_joined(struct cst_cluster *cluster, uint32_t node,
                     (int32_t)cores);
 }
 
+static void say_lost(uint32_t peer, const char *why)
+{
+    char said[CST_NET_WHY_MAX + 40];
+
+    (void)snprintf(said, sizeof(said), "node %u is lost: %s", peer, why);
+    cst_progress_say(said);
+}
+
 void cst_story_gone(struct cst_cluster *cluster, uint32_t node,
                     enum cst_net_end how, const char *why)
 {
+    if (how != CST_NET_LEFT)
+        say_lost(node, why ? why : "it died");
     cst_trace_event(cluster->trace, CST_TRACE_NODE_GONE, node, 0, (int32_t)how);
     if (cluster->trace && how != CST_NET_LEFT)
         cst_trace_text(cluster->trace, CST_TRACE_NODE_GONE, node,
@@ -74,13 +107,15 @@ void cst_story_failed(struct cst_cluster *cluster, const struct cst_task *task,
                        how ? how : "its node was lost");
 }
 
-uint64_t cst_cluster_recomputed(const struct cst_cluster *cluster)
+void cst_cluster_counters(const struct cst_cluster *cluster,
+                          struct cst_cluster_counters *ret_counters)
 {
     struct cst_plan_counters counters = {0};
 
     if (cluster->plan)
         cst_plan_counters(cluster->plan, &counters);
-    return counters.recomputed;
+    *ret_counters = (struct cst_cluster_counters){
+        counters.recomputed, cluster->came, cluster->came_bytes};
 }
 
 /* ---- Clocks ---------------------------------------------------------------- */

@@ -1,13 +1,15 @@
+#include "data/index.h"
+
 #include "base/fail.h"
 #include "base/memory.h"
-#include "data/data_internal.h"
 
 #include <stdlib.h>
 
 /*
  * The index of a domain: an AVL tree of its nodes by first address, in which
  * each node also knows the greatest end below it. Fragments do not overlap, so
- * no two start at one address.
+ * no two start at one address; nodes of others may, and then come in the order
+ * of their own addresses.
  */
 
 enum {
@@ -20,6 +22,13 @@ struct path {
     size_t count;
     struct cst_data_node **links[HEIGHT_MAX];
 };
+
+static bool is_after(const struct cst_data_node *a,
+                     const struct cst_data_node *b)
+{
+    return a->base > b->base ||
+           (a->base == b->base && (uintptr_t)a > (uintptr_t)b);
+}
 
 static int height(const struct cst_data_node *node)
 {
@@ -91,11 +100,11 @@ void cst_data_index_add(struct cst_data_domain *domain,
     for (path.count = 0; *link; path.count++) {
         struct cst_data_node *above = *link;
 
-        CST_ASSERT(path.count < HEIGHT_MAX && above->base != node->base);
+        CST_ASSERT(path.count < HEIGHT_MAX && above != node);
         path.links[path.count] = link;
         if (above->max_end < end)
             above->max_end = end;
-        link = &above->child[node->base > above->base];
+        link = &above->child[is_after(node, above)];
     }
     node->child[0] = node->child[1] = NULL;
     node->height = 1;
@@ -117,7 +126,7 @@ void cst_data_index_remove(struct cst_data_domain *domain,
     while (*link != node) {
         CST_ASSERT(*link && path.count < HEIGHT_MAX);
         path.links[path.count++] = link;
-        link = &(*link)->child[node->base > (*link)->base];
+        link = &(*link)->child[is_after(node, *link)];
     }
     here = path.count;
     if (!node->child[0] || !node->child[1]) {
@@ -207,7 +216,7 @@ void cst_data_index_check(const struct cst_data_domain *domain)
         if (depth == 0)
             break;
         node = stack[--depth];
-        CST_ASSERT(!last || last->base < node->base);
+        CST_ASSERT(!last || is_after(node, last));
         CST_ASSERT(node->base == node->fragment.region.base);
         CST_ASSERT(abs(height(node->child[0]) - height(node->child[1])) <= 1);
         copy = *node;

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AWAKE = 0, ASLEEP = 1 };
+enum { AWAKE = 0, ASLEEP = 1, ELSEWHERE = 2 };
 
 void cst_desk_init(struct cst_desk *desk, uint32_t index)
 {
@@ -81,6 +81,16 @@ void cst_desk_rouse(struct cst_desk *desk)
     atomic_store_explicit(&desk->asleep, AWAKE, memory_order_release);
 }
 
+bool cst_desk_doze_elsewhere(struct cst_desk *desk, void (*ring)(void *context),
+                             void *context)
+{
+    uint32_t asleep = ASLEEP;
+
+    desk->ring = ring;
+    desk->ring_context = context;
+    return atomic_compare_exchange_strong(&desk->asleep, &asleep, ELSEWHERE);
+}
+
 void cst_desk_sleep(struct cst_desk *desk)
 {
     while (atomic_load_explicit(&desk->asleep, memory_order_acquire) == ASLEEP)
@@ -89,9 +99,13 @@ void cst_desk_sleep(struct cst_desk *desk)
 
 void cst_desk_ring(struct cst_desk *desk)
 {
-    if (atomic_exchange_explicit(&desk->asleep, AWAKE, memory_order_acq_rel) ==
-        ASLEEP)
+    uint32_t asleep =
+        atomic_exchange_explicit(&desk->asleep, AWAKE, memory_order_acq_rel);
+
+    if (asleep == ASLEEP)
         cst_futex_wake(&desk->asleep);
+    else if (asleep == ELSEWHERE)
+        desk->ring(desk->ring_context);
 }
 
 bool cst_desk_overslept(struct cst_desk *desk)

@@ -39,9 +39,10 @@ enum {
 enum cst_news {
     CST_NEWS_SUBMITTED = 0,
     CST_NEWS_DONE = 1,
-    CST_NEWS_LENDS = 2,   /* its body waits: others may have its resources */
-    CST_NEWS_REGAINS = 3, /* and wants them back */
-    CST_NEWS_REFUSED = 4, /* the leader of its claim cannot run it now */
+    CST_NEWS_LENDS = 2,    /* its body waits: others may have its resources */
+    CST_NEWS_REGAINS = 3,  /* and wants them back */
+    CST_NEWS_REFUSED = 4,  /* the leader of its claim cannot run it now */
+    CST_NEWS_RETURNED = 5, /* its device cannot run it: choose again */
 };
 
 /*
@@ -79,6 +80,7 @@ struct cst_desk {
     uint64_t room_until;             /* submitted, before it looks again */
     _Atomic(uint64_t) submitted_all; /* for any task */
     _Atomic(uint32_t) running;       /* bodies, one on top of the other */
+    _Atomic(uint32_t) cores;         /* that the uppermost holds */
     _Atomic(uint32_t) serves;        /* enum cst_serves */
     _Atomic(bool) hungry;            /* has no task and looks for one */
 
@@ -92,6 +94,8 @@ struct cst_desk {
     _Alignas(CST_LINE) _Atomic(uint32_t) work_head;
 
     _Alignas(CST_LINE) _Atomic(uint32_t) asleep; /* the futex */
+    void (*ring)(void *context);                 /* while it sleeps elsewhere */
+    void *ring_context;
     _Atomic(_Atomic(uint64_t) *) wait_word; /* NULL: for nothing but work */
     _Atomic(uint64_t) wait_value;
 
@@ -184,6 +188,14 @@ void cst_desk_sleep(struct cst_desk *desk);
  */
 void cst_desk_doze(struct cst_desk *desk, const struct cst_wait *wait);
 void cst_desk_rouse(struct cst_desk *desk);
+
+/*
+ * The thread, which dozes, sleeps in another place, where ring(context) wakes
+ * it, from any thread. False: it was rung since; look for what there is. Ends
+ * with cst_desk_rouse().
+ */
+bool cst_desk_doze_elsewhere(struct cst_desk *desk, void (*ring)(void *context),
+                             void *context);
 
 /* Any thread: wake the desk's thread if it sleeps. */
 void cst_desk_ring(struct cst_desk *desk);

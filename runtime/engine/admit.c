@@ -1,7 +1,7 @@
 /*
  * Tasks that need several cores, memory or storage get them, or wait for them.
  */
-#include "device/threads.h"
+#include "body/threads.h"
 #include "engine/engine_internal.h"
 
 enum {
@@ -110,11 +110,27 @@ static void claim(struct cst_engine *engine, struct cst_task *task)
     }
 }
 
-static bool has_resources(struct cst_engine *engine,
-                          const struct castell_constraint *needs)
+/* What a body on cores counts for; those of devices wait in their lines. What
+   there never was nobody waits for: who runs it will say so. */
+static uint32_t gpus_of(const struct cst_engine *engine,
+                        const struct cst_task *task)
 {
+    uint32_t most = 1000 * engine->limits->gpus;
+    float wanted = task->extra->constraint.gpus * 1000 + 0.5f;
+
+    if (task->extra->device > 0)
+        return 0;
+    return wanted < (float)most ? (uint32_t)wanted : most;
+}
+
+static bool has_resources(struct cst_engine *engine,
+                          const struct cst_task *task)
+{
+    const struct castell_constraint *needs = &task->extra->constraint;
+
     return needs->memory <= engine->memory_free &&
-           needs->storage <= engine->storage_free;
+           needs->storage <= engine->storage_free &&
+           gpus_of(engine, task) <= engine->gpus_free;
 }
 
 static bool has_cores(struct cst_engine *engine, struct cst_task *task)
@@ -138,10 +154,12 @@ static bool admit_one(struct cst_engine *engine, struct cst_task *task)
     bool gathers = (task->flags & CST_TASK_GATHERS) != 0;
     bool outside = leads_from_outside(engine, task);
 
-    if (!has_resources(engine, needs) || !has_cores(engine, task))
+    if (!has_resources(engine, task) || !has_cores(engine, task))
         return false;
     engine->memory_free -= needs->memory;
     engine->storage_free -= needs->storage;
+    task->extra->gpus_held = gpus_of(engine, task);
+    engine->gpus_free -= task->extra->gpus_held;
     if (gathers) {
         engine->wide++;
         engine->wide_cores = needs->cores;
@@ -173,6 +191,8 @@ void cst_engine_unadmit(struct cst_engine *engine, struct cst_task *task)
 
     engine->memory_free += needs->memory;
     engine->storage_free += needs->storage;
+    engine->gpus_free += task->extra->gpus_held;
+    task->extra->gpus_held = 0;
     if (task->flags & CST_TASK_GATHERS)
         engine->wide--;
     else if (task->extra->outside)
@@ -218,7 +238,7 @@ void cst_engine_readmit(struct cst_engine *engine, struct cst_task *task)
     task->flags |= CST_TASK_LENDS;
     engine->lenders++;
     cst_engine_constrain(engine, task);
-    if (!has_resources(engine, &task->extra->constraint))
+    if (!has_resources(engine, task))
         take_back(engine);
 }
 

@@ -23,13 +23,13 @@ static bool reads_poison(struct cst_task *task)
     return false;
 }
 
-/* Tell whoever waits for a signal how it went. */
-static void signal(struct cst_engine *engine, struct cst_task *task)
+/* Tell whoever waits for a signal how it went; on several nodes, of what was
+   cancelled before a node was found for it. */
+static void say_poison(struct cst_engine *engine, struct cst_task *task)
 {
     if (task->extra && task->extra->outcome && engine->poisoned_once &&
         reads_poison(task))
         cst_blame_find(engine, task, task->extra->outcome);
-    cst_engine_complete(engine, task);
 }
 
 /* Is it a task of the program's that some node is to be found for? */
@@ -45,11 +45,14 @@ static void make_internal_ready(struct cst_engine *engine,
 {
     bool far = is_to_be_placed(engine, task);
 
+    if (task->flags & CST_TASK_SIGNAL)
+        say_poison(engine, task);
     if ((task->flags & CST_TASK_SIGNAL) && far &&
         (task->accesses_count > 0 || (task->flags & CST_TASK_HOME)))
         engine->many->signal(engine->many->context, task);
     else if (task->flags & CST_TASK_SIGNAL)
-        signal(engine, task);
+        /* NOLINTNEXTLINE(bugprone-branch-clone): the order says when */
+        cst_engine_complete(engine, task);
     else if (task->kind && far)
         engine->many->place(engine->many->context, task);
     else if (task->kind) /* a fold, or the end of memory */
@@ -72,7 +75,9 @@ void cst_engine_add_ready(struct cst_engine *engine, struct cst_task *task)
 {
     task->state = CST_TASK_READY;
     cst_engine_event(engine, CST_TRACE_READY, task);
-    if (task->flags & CST_TASK_ORDERED)
+    if (task->extra && task->extra->device > 0)
+        cst_engine_line_up(engine, task);
+    else if (task->flags & CST_TASK_ORDERED)
         cst_ready_add_ordered(&engine->ready, task,
                               task->extra ? task->extra->deadline_ns
                                           : UINT64_MAX);
@@ -87,6 +92,8 @@ static void choose(struct cst_engine *engine, struct cst_task *task)
     struct cst_kind *kind = task->kind;
     bool crowded = cst_ready_count(&engine->ready) >= engine->limits->cores;
 
+    if (engine->depot && cst_engine_choose_device(engine, task))
+        return;
     task->choice = (uint8_t)cst_kind_choose(kind, task->extra->size, crowded);
     task->flags |= CST_TASK_CHOSEN;
     if (!task->extra->has_constraint)
@@ -102,7 +109,8 @@ static void set_needs(struct cst_engine *engine, struct cst_task *task)
         choose(engine, task);
     else if (!task->extra->has_constraint)
         return;
-    if (cst_constraint_counts(&task->extra->constraint))
+    if (cst_constraint_counts(&task->extra->constraint) ||
+        (task->extra->device == 0 && task->extra->constraint.gpus > 0))
         task->flags |= CST_TASK_CONSTRAINED;
     if (task->extra->constraint.cores > 1)
         task->flags |= CST_TASK_GATHERS;
@@ -114,7 +122,8 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
         make_internal_ready(engine, task);
         return;
     }
-    if (is_off(engine, task) && !(task->flags & CST_TASK_GUEST)) {
+    /* A guest has no places. */
+    if (!(task->flags & CST_TASK_GUEST) && is_off(engine, task)) {
         task->flags |= CST_TASK_CANCELLED | CST_TASK_POISONS;
         if (task->flags & CST_TASK_INLINE)
             atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
@@ -135,6 +144,11 @@ void cst_engine_make_ready(struct cst_engine *engine, struct cst_task *task)
         atomic_fetch_add_explicit(&task->go, 1, memory_order_release);
         return;
     }
+    cst_engine_set_ready(engine, task);
+}
+
+void cst_engine_set_ready(struct cst_engine *engine, struct cst_task *task)
+{
     set_needs(engine, task);
     if (task->flags & CST_TASK_CONSTRAINED)
         cst_engine_constrain(engine, task);
@@ -264,6 +278,8 @@ void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured)
 {
     if (engine->constrained.first)
         cst_engine_admit(engine);
+    if (engine->lines)
+        cst_engine_dispatch_devices(engine);
     if (cst_ready_count(&engine->ready) == 0)
         return;
     if (cst_ready_is_ordered(&engine->ready))
@@ -274,10 +290,46 @@ void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured)
 
 void cst_engine_ring(struct cst_engine *engine)
 {
-    for (uint32_t i = 0; i < engine->limits->cores; i++) {
+    for (uint32_t i = 0; i < engine->limits->cores + engine->devices; i++) {
         struct cst_desk *desk = &engine->ports[i]->desk;
 
         if (cst_desk_is_asleep(desk) && cst_desk_work_count(desk) > 0)
             cst_desk_ring(desk);
     }
+}
+
+/* ---- Other desks --------------------------------------------------------- */
+
+struct cst_task *cst_engine_steal(struct cst_engine *engine,
+                                  struct cst_port *thief)
+{
+    uint32_t executors = engine->limits->cores;
+
+    for (uint32_t i = 1; i < executors; i++) {
+        struct cst_port *victim =
+            engine->ports[(thief->desk.index + i) % executors];
+        struct cst_task *task = cst_desk_work_count(&victim->desk) > 0
+                                    ? cst_desk_take(&victim->desk)
+                                    : NULL;
+
+        if (task)
+            return task;
+    }
+    return NULL;
+}
+
+struct cst_task *cst_engine_steal_spare(struct cst_engine *engine,
+                                        struct cst_port *thief)
+{
+    enum { SPARE = 4 };
+    uint32_t executors = engine->limits->cores;
+
+    for (uint32_t i = 1; i < executors; i++) {
+        struct cst_port *victim =
+            engine->ports[(thief->desk.index + i) % executors];
+
+        if (cst_desk_work_count(&victim->desk) > SPARE)
+            return cst_desk_take(&victim->desk);
+    }
+    return NULL;
 }

@@ -4,6 +4,7 @@
  */
 #include "base/fail.h"
 #include "engine/engine_internal.h"
+#include "files/files.h"
 
 #include <stdlib.h>
 
@@ -58,15 +59,22 @@ static enum cst_task_end end_of(const struct cst_task *task)
 
 static void count_end(struct cst_engine *engine, const struct cst_task *task)
 {
+    struct cst_ends *ends;
+
     if (task->flags & CST_TASK_INTERNAL)
         return;
+    ends = &engine->ends[cst_tally_index(task)];
     add(&engine->finished);
     if (task->flags & CST_TASK_FAILED) {
         cst_engine_event(engine, CST_TRACE_FAILED, task);
         add(&engine->failed);
+        add(&ends->failed);
     } else if (task->flags & CST_TASK_CANCELLED) {
         cst_engine_event(engine, CST_TRACE_CANCELLED, task);
         add(&engine->cancelled);
+        add(&ends->cancelled);
+    } else {
+        add(&ends->done);
     }
 }
 
@@ -75,9 +83,17 @@ void cst_engine_leave(struct cst_engine *engine, struct cst_task *task)
     leave_places(engine, task);
 }
 
+void cst_engine_delete(struct cst_engine *engine, struct cst_task *task)
+{
+    forget_deleted(engine, task);
+    task->flags &= ~(uint32_t)CST_TASK_DELETES;
+}
+
 /* What an end does beside leaving places and memory, and telling. */
 static void prepare_end(struct cst_engine *engine, struct cst_task *task)
 {
+    if (task->flags & CST_TASK_FILES)
+        cst_file_uses_end(task->extra->uses, task->accesses_count);
     if (task->flags & CST_TASK_DELETES)
         forget_deleted(engine, task);
     if (__builtin_expect(engine->picture != NULL, 0) &&
@@ -141,6 +157,8 @@ static struct cst_task *end_one(struct cst_engine *engine,
     struct cst_task *parent = ending.parent;
 
     if (task->flags & CST_TASK_GUEST) {
+        if (engine->lines)
+            cst_engine_bring_home(engine, task);
         engine->many->guest_done(engine->many->context, task);
         cst_pool_free(engine, task);
         return NULL;
@@ -193,6 +211,8 @@ void cst_engine_done_news(struct cst_engine *engine, struct cst_task *task)
     if (task->flags & CST_TASK_CHOSEN)
         cst_kind_measured(task->kind, task->choice, task->extra->size,
                           task->extra->duration_ns, task->extra->cost);
+    if (engine->lines && task->extra)
+        cst_engine_leave_line(engine, task);
     if (task->flags & CST_TASK_ADMITTED)
         cst_engine_unadmit(engine, task);
     task->state = CST_TASK_RETURNED;

@@ -31,6 +31,7 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     engine->tasks_memory = options->tasks_memory;
     engine->trace = options->trace;
     engine->memory_free = options->limits->memory;
+    engine->gpus_free = UINT64_C(1000) * options->limits->gpus;
     engine->storage_free = options->limits->storage;
     engine->root.state = CST_TASK_RUNNING;
     engine->guests.state = CST_TASK_RUNNING;
@@ -46,7 +47,9 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     status = cst_data_create(&engine->data);
     if (status != CASTELL_OK)
         goto fail_kinds;
-    if (options->graph)
+    if (options->depot)
+        status = cst_engine_init_lines(engine, options->depot);
+    if (status == CASTELL_OK && options->graph)
         status = cst_picture_open(options->graph, &engine->picture);
     if (status != CASTELL_OK)
         goto fail_data;
@@ -54,6 +57,7 @@ enum castell_status cst_engine_create(const struct cst_engine_options *options,
     return CASTELL_OK;
 
 fail_data:
+    cst_engine_release_lines(engine);
     cst_data_destroy(engine->data);
 fail_kinds:
     cst_kinds_destroy(engine->kinds);
@@ -67,6 +71,7 @@ void cst_engine_destroy(struct cst_engine *engine)
     if (!engine)
         return;
     cst_picture_close(engine->picture);
+    cst_engine_release_lines(engine);
     cst_engine_drop_reductions(engine);
     cst_pool_release(engine);
     cst_data_destroy(engine->data);
@@ -189,6 +194,9 @@ static void handle(struct cst_engine *engine, uintptr_t news)
     case CST_NEWS_REFUSED:
         cst_engine_put_back(engine, task);
         break;
+    case CST_NEWS_RETURNED:
+        cst_engine_returned_news(engine, task);
+        break;
     }
     (void)cst_engine_settle(engine);
 }
@@ -240,6 +248,7 @@ static void read_all(struct cst_engine *engine, struct cst_port *self)
     cst_engine_dispatch(engine, self);
     cst_pool_publish(engine);
     cst_engine_publish_regions(engine);
+    cst_engine_publish_ready(engine);
     if (atomic_load_explicit(&engine->asleep, memory_order_relaxed) > 0)
         wake_overslept(engine);
 }
@@ -299,6 +308,20 @@ void cst_engine_want(struct cst_engine *engine, struct cst_port *port)
     cst_engine_poke(engine, port); /* makes the fence */
 }
 
+void cst_engine_expect(struct cst_engine *engine, struct cst_port *port)
+{
+    if (__builtin_expect(engine->many == NULL, 1) || !engine->many->resume ||
+        port->desk.since_poke > 0 || !cst_many_has_paused(engine) ||
+        !baton_try(engine))
+        return;
+    engine->many->resume(engine->many->context);
+    atomic_store_explicit(&engine->baton, 0, memory_order_release);
+    /* As in a poke. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (cst_engine_has_news(engine))
+        cst_engine_poke(engine, port);
+}
+
 /*
  * Does nobody look for news? Who is idle and awake does, every microsecond or
  * so, and then finds several at once.
@@ -322,55 +345,20 @@ void cst_engine_tell(struct cst_engine *engine, struct cst_port *port,
     if (engine->fences)
         atomic_thread_fence(memory_order_seq_cst);
     if (port->desk.since_poke >= NEWS_QUIET || all_sleep(engine) ||
-        cst_many_is_urgent(engine, what))
+        cst_many_is_urgent(engine, port, what))
         cst_engine_poke(engine, port);
 }
 
 void cst_engine_count_idle(struct cst_engine *engine, int change)
 {
     atomic_fetch_add(&engine->idle, change);
+    if (__builtin_expect(engine->many != NULL, 0) && engine->many->look)
+        engine->many->look(engine->many->context, change > 0);
 }
 
 void cst_engine_count_asleep(struct cst_engine *engine, int change)
 {
     atomic_fetch_add(&engine->asleep, change);
-    if (change > 0 && __builtin_expect(engine->many != NULL, 0) &&
-        engine->many->asleep)
-        engine->many->asleep(engine->many->context);
-}
-
-struct cst_task *cst_engine_steal(struct cst_engine *engine,
-                                  struct cst_port *thief)
-{
-    uint32_t executors = engine->limits->cores;
-
-    for (uint32_t i = 1; i < executors; i++) {
-        struct cst_port *victim =
-            engine->ports[(thief->desk.index + i) % executors];
-        struct cst_task *task = cst_desk_work_count(&victim->desk) > 0
-                                    ? cst_desk_take(&victim->desk)
-                                    : NULL;
-
-        if (task)
-            return task;
-    }
-    return NULL;
-}
-
-struct cst_task *cst_engine_steal_spare(struct cst_engine *engine,
-                                        struct cst_port *thief)
-{
-    enum { SPARE = 4 };
-    uint32_t executors = engine->limits->cores;
-
-    for (uint32_t i = 1; i < executors; i++) {
-        struct cst_port *victim =
-            engine->ports[(thief->desk.index + i) % executors];
-
-        if (cst_desk_work_count(&victim->desk) > SPARE)
-            return cst_desk_take(&victim->desk);
-    }
-    return NULL;
 }
 
 /* ---- The run ------------------------------------------------------------ */

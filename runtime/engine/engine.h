@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cst_depot;
 struct cst_engine;
 struct cst_reduction;
 struct cst_trace;
@@ -32,6 +33,8 @@ struct cst_trace;
 enum {
     CST_PORTS_MAX = 512, /* threads that submit or run tasks */
     CST_SIZES_MAX = 50,  /* classes of task memory, see pool.c */
+    CST_TALLIES_MAX =
+        64, /* kinds that are counted; those past share the last */
 };
 
 /* What an executor must know of a reduction access. */
@@ -39,6 +42,8 @@ struct cst_leaf {
     const struct castell_reduction *operation;
     struct cst_reduction *reduction; /* set by the engine */
     uint32_t leaf;                   /* number in the fixed tree */
+    uintptr_t whole; /* where that begins which this is a part of; 0: of none */
+    size_t whole_size; /* parts begin and end together */
 };
 
 /*
@@ -78,10 +83,16 @@ struct cst_task_extra {
     uint64_t duration_ns;        /* of the last attempt, when measured */
     uint64_t size;               /* bytes that it accesses */
     uint32_t bypassed;           /* times that a later task was admitted */
+    uint32_t device;             /* its number + 1; 0: none */
+    uint32_t devices;            /* all that it gets, by number; 0: that one */
+    uint32_t gpus_held;          /* ADMITTED, on cores: thousandths of one */
+    bool laid;                   /* on the desk of its device, or beyond */
+    uint32_t refused;            /* choices that cannot run it: their bits */
+    uint64_t expected_ns;        /* what it was thought to take */
     void *guest;                 /* GUEST: its owner's */
     char *how;                   /* GUEST: it failed; the owner frees it */
     struct cst_gang_crew *crew;  /* GUEST: who runs it together; or NULL */
-    const bool *files; /* with crew: by access, is it the name of a file? */
+    struct cst_file_use *uses;   /* FILES: by access */
     struct cst_claim claim;
     struct cst_leaf leaves[]; /* REDUCES: one an access */
 };
@@ -92,12 +103,45 @@ struct cst_cache {
     _Atomic(uint64_t) allocated; /* bytes, in all */
 };
 
+/*
+ * What a thread has done with tasks of one kind. The thread alone writes; of
+ * bodies, those that have ended and those that run.
+ */
+struct cst_tally {
+    _Atomic(uint64_t) submitted;
+    _Atomic(uint64_t) started;
+    _Atomic(uint64_t) ended;
+    _Atomic(uint64_t) measured; /* of the ended: whose time was taken */
+    _Atomic(uint64_t) measured_ns;
+    uint64_t unmeasured_until; /* so many have started */
+};
+
+/* How tasks of one kind ended, as the baton's holder writes it. */
+struct cst_ends {
+    _Atomic(uint64_t) done; /* well, or their failure is ignored */
+    _Atomic(uint64_t) failed;
+    _Atomic(uint64_t) cancelled;
+};
+
+/* All tasks of one kind, as far as the caller sees. */
+struct cst_kind_counts {
+    const char *label; /* NULL: several kinds */
+    uint64_t submitted;
+    uint64_t running;
+    uint64_t done;
+    uint64_t failed;
+    uint64_t cancelled;
+    uint64_t measured;
+    uint64_t measured_ns;
+};
+
 /* A thread's connection to the engine. */
 struct cst_port {
     struct cst_desk desk;
     struct cst_cache cache;
-    uint64_t ids;       /* given to tasks */
-    _Atomic(bool) used; /* by a thread that lives */
+    struct cst_tally tallies[CST_TALLIES_MAX]; /* by id of the kind */
+    uint64_t ids;                              /* given to tasks */
+    _Atomic(bool) used;                        /* by a thread that lives */
 };
 
 struct cst_group {
@@ -116,6 +160,8 @@ struct cst_group {
  */
 struct cst_engine_many {
     void *context;
+    /* Not 0: others have said something that nobody has heard. Or NULL. */
+    const _Atomic(uint32_t) *mail;
     /* A task of the program, or a fold of its, waits for nothing any more. Its
        holds are satisfied until cst_engine_leave(). */
     void (*place)(void *context, struct cst_task *task);
@@ -123,11 +169,18 @@ struct cst_engine_many {
     void (*signal)(void *context, struct cst_task *task);
     /* A guest's body and all its children are done; it is freed afterwards. */
     void (*guest_done)(void *context, struct cst_task *task);
+    /* After a pause somebody is about to submit. Or NULL. */
+    void (*resume)(void *context);
     /* News was read: hear what others say, decide, tell them. */
     void (*step)(void *context);
     /* Without the baton: a thread that looked for work, and so what others say,
        is about to sleep. */
     void (*asleep)(void *context);
+    /* The same, of one that looks again afterwards and dozes at its desk: sleep
+       until it is rung, or others say something. False: not so. */
+    bool (*sleep)(void *context, struct cst_port *port, struct cst_desk *desk);
+    /* A thread begins, or ends, to look for work. */
+    void (*look)(void *context, bool begins);
 };
 
 struct cst_engine_options {
@@ -136,6 +189,7 @@ struct cst_engine_options {
     uint64_t tasks_memory;
     const char *graph;       /* path of a DOT file, or NULL */
     struct cst_trace *trace; /* kept; NULL: none */
+    struct cst_depot *depot; /* kept; NULL: no devices */
 };
 
 CASTELL_MUST_CHECK enum castell_status
@@ -156,6 +210,18 @@ struct cst_kinds *cst_engine_kinds(struct cst_engine *engine);
 const struct cst_limits *cst_engine_limits(struct cst_engine *engine);
 
 /* The task that stands for main(): the parent of what the program submits. */
+/* The devices of the node, or NULL. The ports of their threads come right behind
+   those of the executors. */
+struct cst_depot *cst_engine_depot(struct cst_engine *engine);
+
+/* Is there an implementation of the task's kind, on this node, that has not
+   refused it, nor is for a device that is lost? Any thread. */
+bool cst_engine_may_choose(struct cst_engine *engine,
+                           const struct cst_task *task);
+
+/* Can tasks of that kind run in the thread that submits them? */
+bool cst_engine_may_inline(const struct cst_kind *kind);
+
 struct cst_task *cst_engine_root(struct cst_engine *engine);
 
 /*
@@ -170,6 +236,9 @@ struct cst_task *cst_engine_task_new(struct cst_engine *engine,
 /* Give back a task that was never submitted. */
 void cst_engine_task_discard(struct cst_engine *engine, struct cst_port *port,
                              struct cst_task *task);
+
+/* The port's thread is about to submit: the first after a pause may be told of. */
+void cst_engine_expect(struct cst_engine *engine, struct cst_port *port);
 
 /*
  * Say something from the port's thread, and try the baton when that is worth
@@ -197,6 +266,9 @@ bool cst_engine_is_many(const struct cst_engine *engine);
 
 /* For the hooks; with the baton. The task leaves its places. */
 void cst_engine_leave(struct cst_engine *engine, struct cst_task *task);
+/* After that: what it was the last to read (IN_DELETE) is forgotten, before
+   what is written there next is placed. */
+void cst_engine_delete(struct cst_engine *engine, struct cst_task *task);
 /* A task that has left them ends; flags say how. Its memory stays. */
 void cst_engine_end(struct cst_engine *engine, struct cst_task *task);
 void cst_engine_free(struct cst_engine *engine, struct cst_task *task);
@@ -223,12 +295,22 @@ struct cst_data *cst_engine_data(struct cst_engine *engine);
 /* Is there anything that nobody has dealt with? */
 bool cst_engine_has_news(struct cst_engine *engine);
 
+/* Has another node said something that nobody has heard? It costs a look at a
+   word, and may miss what comes another way: see cst_engine_is_due(). */
+bool cst_engine_has_mail(const struct cst_engine *engine);
+
 /* Should somebody who is idle look what others nodes say? */
 bool cst_engine_is_due(struct cst_engine *engine);
 
 /* An executor begins (+1) or ends (-1) looking for work, or sleeping. */
 void cst_engine_count_idle(struct cst_engine *engine, int change);
 void cst_engine_count_asleep(struct cst_engine *engine, int change);
+
+/* A thread that dozes at that desk, and looks for work afterwards, sleeps. */
+void cst_engine_sleep(struct cst_engine *engine, struct cst_port *port,
+                      struct cst_desk *desk);
+/* The same of one that waits for something else. */
+void cst_engine_sleep_deaf(struct cst_engine *engine, struct cst_desk *desk);
 
 /* Take a task from somebody else's desk, or NULL. */
 struct cst_task *cst_engine_steal(struct cst_engine *engine,
@@ -251,6 +333,34 @@ void cst_engine_count_retry(struct cst_engine *engine);
 
 void cst_engine_counters(struct cst_engine *engine,
                          struct castell_counters *ret_counters);
+
+/* ---- Looking from outside: any thread, at any time; see tally.c ------------ */
+
+/* Fill in the n-th kind; false: there are no more. */
+bool cst_engine_kind_counts(struct cst_engine *engine, uint32_t n,
+                            struct cst_kind_counts *ret_counts);
+
+/* What the executors do. */
+struct cst_engine_use {
+    uint32_t busy;    /* cores on which a body runs */
+    uint64_t running; /* bodies */
+    uint64_t ready;   /* tasks that wait for nothing but a core */
+};
+void cst_engine_use(struct cst_engine *engine, struct cst_engine_use *ret_use);
+
+static inline uint32_t cst_tally_index(const struct cst_task *task)
+{
+    return task->kind->id < CST_TALLIES_MAX ? task->kind->id
+                                            : CST_TALLIES_MAX - 1;
+}
+
+/* Only its thread adds. */
+static inline void cst_tally_add(_Atomic(uint64_t) *counter, uint64_t by)
+{
+    atomic_store_explicit(
+        counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+        memory_order_release);
+}
 
 /* Tasks submitted by the program itself, so far, and ends of its reductions. */
 uint64_t cst_engine_submitted(struct cst_engine *engine);

@@ -21,6 +21,8 @@ struct open_reduction {
     uint32_t number; /* what its places have in place.reduction */
     struct cst_task *parent;
     struct cst_region region;
+    uintptr_t whole; /* as in struct cst_leaf */
+    size_t whole_size;
     const struct castell_reduction *operation;
     struct cst_reduction *reduction;
     uint32_t leaves;
@@ -43,6 +45,8 @@ struct cst_engine {
     struct cst_kinds *kinds;
     struct cst_trace *trace;            /* NULL: none */
     const struct cst_engine_many *many; /* NULL: one node */
+    struct cst_depot *depot;            /* NULL: no devices */
+    uint32_t devices;                   /* in it */
 
     /* Guarded by ports_lock; ports_count is read without it. */
     struct cst_lock ports_lock;
@@ -69,8 +73,14 @@ struct cst_engine {
     uint32_t wide;       /* tasks of several cores that are admitted */
     uint32_t wide_cores; /* of each of the last */
     uint32_t outside;    /* admitted, of one core, in no executor */
+    struct cst_line *lines;      /* one a device; or NULL */
+    struct cst_ready of_several; /* tasks that want several devices each */
+    struct cst_task *gathering;  /* the first of them, which gets its devices */
+    bool gathered;          /* they are kept for it, and end what they do */
+    uint64_t cores_line_ns; /* of what was chosen for cores, and not ended */
     uint64_t memory_free;
     uint64_t storage_free;
+    uint64_t gpus_free;        /* thousandths of one, for bodies on cores */
     bool poisoned_once;        /* some place is or was */
     struct cst_blames *blames; /* NULL: nobody so far; blame.c */
     struct open_reduction *reductions;
@@ -83,8 +93,10 @@ struct cst_engine {
     _Atomic(uint64_t) finished;
     _Atomic(uint64_t) failed;
     _Atomic(uint64_t) cancelled;
-    _Atomic(uint64_t) regions; /* known, for who may not ask data */
-    struct cst_port internal;  /* the engine's own cache of task memory, and
+    _Atomic(uint64_t) regions;             /* known, for who may not ask data */
+    _Atomic(uint64_t) ready_count;         /* the same */
+    struct cst_ends ends[CST_TALLIES_MAX]; /* by id of the kind */
+    struct cst_port internal; /* the engine's own cache of task memory, and
                                  count of the root's folds */
     struct cst_kind fold_kind;
     struct cst_task root;
@@ -120,7 +132,8 @@ void cst_engine_init_folds(struct cst_engine *engine);
 void cst_engine_drop_reductions(struct cst_engine *engine);
 bool cst_engine_join_reduction(struct cst_engine *engine, struct cst_task *task,
                                struct cst_access *access);
-/* Close the reduction of that number, which has an end now; false: no memory */
+/* Close the reduction of that number, which has an end now, with all parts of
+   what it is a part of; false: no memory */
 bool cst_engine_close(struct cst_engine *engine, uint32_t number);
 /* Close all that the children of a task have opened. */
 bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent);
@@ -134,6 +147,32 @@ void cst_engine_recall(struct cst_engine *engine);
 void cst_engine_dispatch(struct cst_engine *engine, struct cst_port *favoured);
 /* Without the baton: wake those who sleep and were given work. */
 void cst_engine_ring(struct cst_engine *engine);
+
+/* device.c: tasks for devices with memory of their own. */
+/* Those that wait for one device. */
+struct cst_line {
+    struct cst_ready ready;
+    uint64_t
+        expected_ns; /* of all that were chosen for it, and have not ended */
+    uint32_t laid;   /* of them, on its desk or with its thread */
+    bool kept;       /* for a task of several devices: others wait */
+};
+CASTELL_MUST_CHECK enum castell_status
+cst_engine_init_lines(struct cst_engine *engine, struct cst_depot *depot);
+void cst_engine_release_lines(struct cst_engine *engine);
+/* Choose an implementation, and a device if it is for one; false: none can. */
+bool cst_engine_choose_device(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_line_up(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_dispatch_devices(struct cst_engine *engine);
+/* It has ended, or will not run there. */
+void cst_engine_leave_line(struct cst_engine *engine, struct cst_task *task);
+/* What a guest names, and its children may have left in devices, comes to main
+   memory: it is sent from there, and used for other versions. */
+void cst_engine_bring_home(struct cst_engine *engine, struct cst_task *task);
+void cst_engine_returned_news(struct cst_engine *engine, struct cst_task *task);
+
+/* dispatch.c: which body, and what it needs; ready for that. */
+void cst_engine_set_ready(struct cst_engine *engine, struct cst_task *task);
 
 /* admit.c: a task needs more than one core. */
 void cst_engine_constrain(struct cst_engine *engine, struct cst_task *task);
@@ -153,8 +192,11 @@ void cst_blame_find(struct cst_engine *engine, struct cst_task *task,
 
 /* many.c: hear and tell other nodes. */
 void cst_many_step(struct cst_engine *engine);
+/* Has nobody told other nodes anything for a while? There are some. */
+bool cst_many_has_paused(struct cst_engine *engine);
 /* Other nodes may wait for what was done. */
-bool cst_many_is_urgent(struct cst_engine *engine, enum cst_news what);
+bool cst_many_is_urgent(struct cst_engine *engine, const struct cst_port *port,
+                        enum cst_news what);
 
 /* group.c */
 void cst_groups_release(struct cst_engine *engine);
@@ -172,6 +214,12 @@ static inline void cst_engine_publish_regions(struct cst_engine *engine)
 {
     atomic_store_explicit(&engine->regions,
                           cst_data_regions_count(engine->data),
+                          memory_order_relaxed);
+}
+
+static inline void cst_engine_publish_ready(struct cst_engine *engine)
+{
+    atomic_store_explicit(&engine->ready_count, cst_ready_count(&engine->ready),
                           memory_order_relaxed);
 }
 

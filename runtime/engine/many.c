@@ -100,16 +100,34 @@ void cst_many_step(struct cst_engine *engine)
                           memory_order_relaxed);
 }
 
-bool cst_many_is_urgent(struct cst_engine *engine, enum cst_news what)
+bool cst_many_has_paused(struct cst_engine *engine)
+{
+    enum { PAUSE_NS = 30000 };
+
+    return cst_clock_ns() -
+               atomic_load_explicit(&engine->stepped_ns, memory_order_relaxed) >
+           PAUSE_NS;
+}
+
+bool cst_many_is_urgent(struct cst_engine *engine, const struct cst_port *port,
+                        enum cst_news what)
 {
     /* Others may wait for what was done; but with who ends short tasks, and has
-       more of them, they wait for several at once. */
-    enum { PATIENCE_NS = 30000 };
+       more of them, they wait for several at once. So with what is submitted:
+       the first after a pause goes to its node while the next are made, unless
+       somebody is at it, who will look again. */
+    return __builtin_expect(engine->many != NULL, 0) &&
+           (what == CST_NEWS_DONE ||
+            (what == CST_NEWS_SUBMITTED && port->desk.since_poke == 1 &&
+             atomic_load_explicit(&engine->baton, memory_order_relaxed) ==
+                 0)) &&
+           cst_many_has_paused(engine);
+}
 
-    return __builtin_expect(engine->many != NULL, 0) && what == CST_NEWS_DONE &&
-           cst_clock_ns() - atomic_load_explicit(&engine->stepped_ns,
-                                                 memory_order_relaxed) >
-               PATIENCE_NS;
+bool cst_engine_has_mail(const struct cst_engine *engine)
+{
+    return __builtin_expect(engine->many != NULL, 0) && engine->many->mail &&
+           atomic_load_explicit(engine->many->mail, memory_order_relaxed) != 0;
 }
 
 bool cst_engine_is_due(struct cst_engine *engine)
@@ -120,4 +138,23 @@ bool cst_engine_is_due(struct cst_engine *engine)
            cst_clock_ns() - atomic_load_explicit(&engine->stepped_ns,
                                                  memory_order_relaxed) >
                LOOK_NS;
+}
+
+void cst_engine_sleep(struct cst_engine *engine, struct cst_port *port,
+                      struct cst_desk *desk)
+{
+    const struct cst_engine_many *many = engine->many;
+
+    if (__builtin_expect(many != NULL, 0) && many->sleep &&
+        many->sleep(many->context, port, desk))
+        cst_desk_rouse(desk);
+    else
+        cst_desk_sleep(desk);
+}
+
+void cst_engine_sleep_deaf(struct cst_engine *engine, struct cst_desk *desk)
+{
+    if (__builtin_expect(engine->many != NULL, 0) && engine->many->asleep)
+        engine->many->asleep(engine->many->context);
+    cst_desk_sleep(desk);
 }

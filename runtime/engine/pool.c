@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "engine/engine_internal.h"
+#include "files/files.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -148,6 +149,13 @@ static struct cst_task *block_new(struct cst_engine *engine,
     return task;
 }
 
+static void free_extra(struct cst_task *task)
+{
+    if ((task->flags & CST_TASK_FILES) && task->extra)
+        cst_file_uses_free(task->extra->uses, task->accesses_count);
+    cst_free(task->extra);
+}
+
 struct cst_task *cst_engine_task_new(struct cst_engine *engine,
                                      struct cst_port *port,
                                      uint32_t accesses_count,
@@ -183,7 +191,7 @@ void cst_engine_task_discard(struct cst_engine *engine, struct cst_port *port,
     uint32_t class = task->size_class;
 
     (void)engine;
-    cst_free(task->extra);
+    free_extra(task);
     task->next = port->cache.free[class];
     port->cache.free[class] = task;
     count_allocated(&port->cache, 0 - (uint64_t)class_size(class));
@@ -194,7 +202,7 @@ void cst_pool_free(struct cst_engine *engine, struct cst_task *task)
     uint32_t class = task->size_class;
 
     if (task->extra)
-        cst_free(task->extra);
+        free_extra(task);
     while (task->more) {
         struct cst_hold_chunk *chunk = task->more;
 

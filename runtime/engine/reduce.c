@@ -7,7 +7,7 @@
  */
 #include "base/fail.h"
 #include "base/memory.h"
-#include "device/reduction.h"
+#include "body/reduction.h"
 #include "engine/engine_internal.h"
 
 static struct open_reduction *find_open(struct cst_engine *engine,
@@ -75,11 +75,11 @@ static void let_go(struct cst_engine *engine, struct open_reduction *open)
     open->holder = NULL;
 }
 
-static struct open_reduction *
-open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
-         const struct cst_region *region,
-         const struct castell_reduction *operation)
+static struct open_reduction *open_new(struct cst_engine *engine,
+                                       struct cst_task *task, uint32_t access,
+                                       const struct cst_region *region)
 {
+    const struct cst_leaf *leaf = &task->extra->leaves[access];
     struct open_reduction *open;
 
     open = cst_zalloc(sizeof(*open));
@@ -88,7 +88,7 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
     if (cst_reduction_create(
             &(struct cst_rows){cst_task_accesses(task)[access].base,
                                region->size, region->rows, region->pitch},
-            operation, &open->reduction) != CASTELL_OK)
+            leaf->operation, &open->reduction) != CASTELL_OK)
         goto fail;
     open->holder =
         own_task(engine, task->parent, region, CST_EPOCH_REDUCTION, 0);
@@ -100,7 +100,9 @@ open_new(struct cst_engine *engine, struct cst_task *task, uint32_t access,
     open->number = ++engine->reductions_count;
     open->parent = task->parent;
     open->region = *region;
-    open->operation = operation;
+    open->whole = leaf->whole;
+    open->whole_size = leaf->whole_size;
+    open->operation = leaf->operation;
     open->next = engine->reductions;
     engine->reductions = open;
     if (mark_places(engine, task, region, open->number))
@@ -140,11 +142,13 @@ bool cst_engine_join_reduction(struct cst_engine *engine, struct cst_task *task,
     if (fragments[0]->place.reduction != 0) {
         open = find_open(engine, fragments[0]->place.reduction);
         if (!same_region(&open->region, &region) ||
-            open->operation != leaf->operation || open->parent != task->parent)
+            open->operation != leaf->operation ||
+            open->parent != task->parent || open->whole != leaf->whole ||
+            open->whole_size != leaf->whole_size)
             open = NULL;
     }
     if (!open)
-        open = open_new(engine, task, index, &region, leaf->operation);
+        open = open_new(engine, task, index, &region);
     if (!open ||
         !cst_engine_join_slowly(engine, task, access, &region, open->number))
         return false;
@@ -214,10 +218,9 @@ static struct cst_task *make_fold(struct cst_engine *engine,
     return NULL;
 }
 
-bool cst_engine_close(struct cst_engine *engine, uint32_t number)
+static bool close_one(struct cst_engine *engine, struct open_reduction *open)
 {
     struct open_reduction **link = &engine->reductions;
-    struct open_reduction *open = find_open(engine, number);
     struct cst_task *fold;
 
     if (!open->holder)
@@ -236,18 +239,37 @@ bool cst_engine_close(struct cst_engine *engine, uint32_t number)
     return true;
 }
 
+bool cst_engine_close(struct cst_engine *engine, uint32_t number)
+{
+    struct open_reduction *open = find_open(engine, number);
+    const struct open_reduction first = *open;
+    bool all = close_one(engine, open);
+
+    if (first.whole == 0)
+        return all;
+    open = engine->reductions;
+    while (open) {
+        struct open_reduction *next = open->next;
+
+        if (open->holder && open->parent == first.parent &&
+            open->whole == first.whole && open->whole_size == first.whole_size)
+            all = close_one(engine, open) && all;
+        open = next;
+    }
+    return all;
+}
+
 bool cst_engine_close_all(struct cst_engine *engine, struct cst_task *parent)
 {
     struct open_reduction *open = engine->reductions;
     bool all = true;
 
     while (open) {
-        uint32_t number = open->number;
-        bool mine = open->parent == parent && open->holder;
+        struct open_reduction *next = open->next;
 
-        open = open->next;
-        if (mine && !cst_engine_close(engine, number))
+        if (open->parent == parent && open->holder && !close_one(engine, open))
             all = false;
+        open = next;
     }
     return all;
 }
@@ -265,8 +287,10 @@ void cst_engine_drop_reductions(struct cst_engine *engine)
 
 void cst_engine_init_folds(struct cst_engine *engine)
 {
+    engine->fold_kind.id = CST_KIND_FOLD;
     engine->fold_kind.name = engine->fold_kind.label = "fold";
     engine->fold_kind.simple = true;
+    engine->fold_kind.is_own = true;
     engine->fold_kind.choices[0].body = fold_body;
     engine->fold_kind.choices_count = 1;
 }

@@ -64,6 +64,7 @@ enum cst_task_flags {
     CST_TASK_SUSPECT = 1 << 18, /* a guest that may crash: in a child process */
     CST_TASK_RECALLED = 1 << 20, /* a guest that is to go back */
     CST_TASK_HOME = 1 << 19,     /* SIGNAL: for all that tasks wrote */
+    CST_TASK_FILES = 1 << 21,    /* names files: extra->uses */
 };
 
 /* One access of a task: what it names, and its hold on (the first) place. */

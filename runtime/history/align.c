@@ -10,9 +10,8 @@
 #include <string.h>
 
 enum {
-    LINE_MIN = 8, /* answers that a slope is found from */
-    SPREAD_MIN =
-        2000000, /* ns between the first and the last of them, x 1000 */
+    LINE_MIN = 8,           /* answers that a slope is found from */
+    SPREAD_MIN = 400000000, /* ns between the first and the last of them */
 };
 
 static bool is_quick(const struct cst_trace_sync *sync, uint64_t quickest)
@@ -36,9 +35,11 @@ static double offset_of(const struct cst_trace_sync *sync)
     return (double)sync->master_ns - (double)sync->ns;
 }
 
-/* The slope of the line through the quick answers; 0 where there are few. */
-static double find_drift(const struct cst_history_content *content,
-                         const struct cst_trace_sync *best)
+/* The line through the quick answers, as of the quickest; where there are few it
+   is that one's, and level. */
+static void find_line(const struct cst_history_content *content,
+                      const struct cst_trace_sync *best,
+                      struct cst_history_file *file)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0, first = 0, last = 0;
     double divisor;
@@ -60,9 +61,10 @@ static double find_drift(const struct cst_history_content *content,
         xy += dx * dy;
     }
     divisor = n * xx - x * x;
-    if (n < LINE_MIN || last - first < SPREAD_MIN * 1e3 || divisor <= 0)
-        return 0;
-    return (n * xy - x * y) / divisor;
+    if (n < LINE_MIN || last - first < SPREAD_MIN || divisor <= 0)
+        return;
+    file->drift = (n * xy - x * y) / divisor;
+    file->offset += (y - file->drift * x) / n;
 }
 
 static bool same_host(const struct cst_history_file *a,
@@ -102,7 +104,7 @@ static void align_one(struct cst_history_loader *loader,
 
         file->offset = offset_of(best);
         file->since = (double)best->ns;
-        file->drift = find_drift(&file->content, best);
+        find_line(&file->content, best, file);
         node->clock_error_ns = best->round_ns / 2 + 1;
         if (same_host(file, master) && file->offset <= error &&
             file->offset >= -error) { /* they are one clock */
@@ -114,11 +116,14 @@ static void align_one(struct cst_history_loader *loader,
     node->drift = file->drift;
 }
 
+static double master_ns_at(const struct cst_history_file *file, double ns)
+{
+    return ns + file->offset + file->drift * (ns - file->since);
+}
+
 static double master_ns(const struct cst_history_file *file, uint64_t ticks)
 {
-    double ns = cst_history_content_ns_at(&file->content, ticks);
-
-    return ns + file->offset + file->drift * (ns - file->since);
+    return master_ns_at(file, cst_history_content_ns_at(&file->content, ticks));
 }
 
 void cst_history_align(struct cst_history_loader *loader)
@@ -142,10 +147,20 @@ void cst_history_align(struct cst_history_loader *loader)
     loader->history->wall_ns = master->content.first.wall;
 }
 
+static uint64_t bounded(double ns)
+{
+    return ns > 0 && ns < 9e18 ? (uint64_t)ns : 0;
+}
+
 uint64_t cst_history_time(const struct cst_history_loader *loader,
                           const struct cst_history_file *file, uint64_t ticks)
 {
-    double ns = master_ns(file, ticks) - loader->origin;
+    return bounded(master_ns(file, ticks) - loader->origin);
+}
 
-    return ns > 0 && ns < 9e18 ? (uint64_t)ns : 0;
+uint64_t cst_history_time_at(const struct cst_history_loader *loader,
+                             const struct cst_history_file *file,
+                             uint64_t clock_ns)
+{
+    return bounded(master_ns_at(file, (double)clock_ns) - loader->origin);
 }

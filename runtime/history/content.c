@@ -133,7 +133,14 @@ static bool keep(struct cst_history_content *content,
         content->has_counters = true;
         memcpy(&content->counters, reader->body, sizeof(content->counters));
         return true;
+    case CST_TRACE_CHUNK_DEPOT:
+        content->has_depot = true;
+        memcpy(&content->depot, reader->body, sizeof(content->depot));
+        return true;
     case CST_TRACE_CHUNK_TEXT:
+    case CST_TRACE_CHUNK_DEVICE:
+    case CST_TRACE_CHUNK_CLASS:
+    case CST_TRACE_CHUNK_REQUEST:
     case CST_TRACE_CHUNK_MEMORY:
     case CST_TRACE_CHUNK_EVENTS:
         return true;

@@ -40,6 +40,8 @@ struct cst_history_content {
     struct cst_history_name run;
     bool has_counters;
     struct cst_trace_counters counters;
+    bool has_depot;
+    struct cst_trace_depot depot;
     struct cst_trace_sync *syncs;
     size_t syncs_count;
     size_t syncs_max;

@@ -149,6 +149,7 @@ bool cst_history_go_on(struct cst_history_pass *pass,
             took < transfer->end_ns ? transfer->end_ns - took : 0;
         stack->sized = CST_HISTORY_NONE;
     }
+    cst_history_lasted(pass, record);
     if (stack->told == CST_HISTORY_NONE || stack->told_left <= 0)
         return true;
     stack->told_left--;

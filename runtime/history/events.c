@@ -158,8 +158,42 @@ static bool assigned(struct cst_history_pass *pass,
     assignment = CST_HISTORY_PUSH(history, assignments);
     if (!assignment)
         return false;
-    *assignment = (struct cst_history_assignment){pass->ns, task, node,
-                                                  record->value >> NODE_BITS};
+    *assignment = (struct cst_history_assignment){
+        pass->ns, task, node, record->value >> NODE_BITS, CST_HISTORY_SENT};
+    return true;
+}
+
+/* Why it was sent once more: that stands right behind. */
+static void again(struct cst_history_pass *pass,
+                  const struct cst_trace_record *record)
+{
+    struct cst_history *history = pass->history;
+    struct cst_history_assignment *last =
+        history->assignments_count > 0
+            ? &history->assignments[history->assignments_count - 1]
+            : NULL;
+    bool retried = record->event == CST_TRACE_RETRIED;
+
+    history->nodes[pass->file->node].retried += retried;
+    if (last && history->tasks[last->task].id == record->task)
+        last->reason = retried ? CST_HISTORY_RETRY : CST_HISTORY_RECOMPUTED;
+}
+
+static bool done(struct cst_history_pass *pass,
+                 const struct cst_trace_record *record)
+{
+    struct cst_history *history = pass->history;
+    uint32_t task = cst_history_task_of(history, record->task);
+    uint32_t node = cst_history_node_of(history, (uint16_t)record->value);
+    struct cst_history_done *entry;
+
+    if (task == CST_HISTORY_NONE || node == CST_HISTORY_NONE)
+        return false;
+    entry = CST_HISTORY_PUSH(pass->loader, dones);
+    if (!entry)
+        return false;
+    *entry = (struct cst_history_done){
+        pass->ns, task, node, record->value >> NODE_BITS, record->kind != 0};
     return true;
 }
 
@@ -211,8 +245,10 @@ static bool node_event(struct cst_history_pass *pass,
         return false;
     node = &history->nodes[index];
     if (record->event == CST_TRACE_NODE_JOINED) {
-        if (node->cores == 0 && record->value > 0)
+        if (node->cores == 0 && record->value > 0 &&
+            record->value <= CST_HISTORY_CORES_MAX)
             node->cores = (uint32_t)record->value;
+        node->joined_ns = pass->ns;
         return true;
     }
     node->gone = record->value;
@@ -271,7 +307,18 @@ static bool take(struct cst_history_pass *pass,
     case CST_TRACE_NODE_JOINED:
     case CST_TRACE_NODE_GONE:
         return node_event(pass, record);
-    case CST_TRACE_RETRIED: /* it follows from the attempts */
+    case CST_TRACE_DONE:
+        return done(pass, record);
+    case CST_TRACE_RETRIED:
+    case CST_TRACE_RECOMPUTED:
+        again(pass, record);
+        return true;
+    case CST_TRACE_COPY_IN:
+    case CST_TRACE_COPY_OUT:
+    case CST_TRACE_COPY_PEER:
+    case CST_TRACE_KERNEL:
+    case CST_TRACE_DEVICE_MEMORY:
+        return cst_history_on_device(pass, record);
     case CST_TRACE_MARK:
     case CST_TRACE_EVENTS_END:
     case CST_TRACE_PARENT:
@@ -279,6 +326,7 @@ static bool take(struct cst_history_pass *pass,
     case CST_TRACE_PITCH:
     case CST_TRACE_HOLDS:
     case CST_TRACE_SIZE:
+    case CST_TRACE_BEGAN:
         break;
     }
     return true;
@@ -310,6 +358,7 @@ static bool take_chunk(struct cst_history_pass *pass)
                 pass->ns = pass->stack->last_ns;
             pass->stack->last_ns = pass->ns;
             pass->stack->held = pass->stack->sized = CST_HISTORY_NONE;
+            pass->stack->copied = pass->stack->ran = CST_HISTORY_NONE;
             good = take(pass, &record);
         }
         if (!good)
@@ -365,7 +414,7 @@ static bool take_memory(struct cst_history_pass *pass)
     memcpy(&from, pass->file->reader.body, sizeof(from));
     *memory = (struct cst_history_memory){
         cst_history_time(pass->loader, pass->file, from.ticks), from.resident,
-        pass->file->node};
+        pass->file->node, CST_HISTORY_NONE};
     return true;
 }
 
@@ -377,7 +426,9 @@ static bool take_any(struct cst_history_pass *pass)
         return take_chunk(pass);
     if (type == CST_TRACE_CHUNK_TEXT)
         return take_text(pass);
-    return type != CST_TRACE_CHUNK_MEMORY || take_memory(pass);
+    if (type == CST_TRACE_CHUNK_MEMORY)
+        return take_memory(pass);
+    return cst_history_beside(pass);
 }
 
 /* ---- All of it --------------------------------------------------------------- */
@@ -435,7 +486,8 @@ enum castell_status cst_history_read_events(struct cst_history_loader *loader,
         return cst_history_no_memory();
     for (size_t i = 0; i < tracks; i++)
         pass.stacks[i].told = pass.stacks[i].came = pass.stacks[i].sized =
-            pass.stacks[i].held = pass.stacks[i].pitched = CST_HISTORY_NONE;
+            pass.stacks[i].held = pass.stacks[i].pitched =
+                pass.stacks[i].copied = pass.stacks[i].ran = CST_HISTORY_NONE;
     status = read_all(&pass);
     if (status == CASTELL_OK)
         end_all(&pass);

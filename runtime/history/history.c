@@ -294,7 +294,14 @@ static bool name_tracks(struct cst_history *history,
             .number = (uint32_t)i,
             .executor =
                 executor == CST_TRACE_NO_EXECUTOR ? CST_HISTORY_NONE : executor,
+            .device = CST_HISTORY_NONE,
         };
+        if (executor != CST_TRACE_NO_EXECUTOR && content->has_node &&
+            executor >= content->node.cores &&
+            (track->device = cst_history_device_of(
+                 history, file->node, executor - content->node.cores)) ==
+                CST_HISTORY_NONE)
+            return false;
         file->tracks[i] = (uint32_t)history->tracks_count - 1;
     }
     return true;
@@ -315,7 +322,8 @@ static bool name_node(struct cst_history *history,
     node = &history->nodes[file->node];
     cst_free(node->host);
     node->host = host;
-    node->cores = content->node.cores;
+    node->cores =
+        content->node.cores <= CST_HISTORY_CORES_MAX ? content->node.cores : 0;
     node->memory = content->node.memory;
     node->storage = content->node.storage;
     node->process = content->process;
@@ -325,6 +333,10 @@ static bool name_node(struct cst_history *history,
     if (content->has_counters) {
         node->has_counters = true;
         node->counters = content->counters;
+    }
+    if (content->has_depot) {
+        node->has_depot = true;
+        node->depot = content->depot;
     }
     return true;
 }
@@ -381,6 +393,7 @@ enum castell_status cst_history_open(const char *directory,
         file_release(&loader.files[i]);
     cst_free(loader.files);
     cst_free(loader.ready);
+    cst_free(loader.dones);
     if (status < 0)
         cst_history_close(loader.history);
     else
@@ -400,7 +413,19 @@ void cst_history_close(struct cst_history *history)
         cst_free(history->kinds[i]);
     for (size_t i = 0; i < history->texts_count; i++)
         cst_free(history->texts[i].text);
+    for (size_t i = 0; i < history->devices_count; i++)
+        cst_free(history->devices[i].name);
+    for (size_t i = 0; i < history->classes_count; i++)
+        cst_free(history->classes[i]);
+    for (size_t i = 0; i < history->notices_count; i++)
+        cst_free(history->notices[i].text);
     cst_map_release(&history->ids);
+    cst_free(history->devices);
+    cst_free(history->copies);
+    cst_free(history->kernels);
+    cst_free(history->classes);
+    cst_free(history->requests);
+    cst_free(history->notices);
     cst_free(history->run);
     cst_free(history->nodes);
     cst_free(history->tracks);

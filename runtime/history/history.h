@@ -27,32 +27,41 @@
 #define CST_HISTORY_NONE  UINT32_MAX
 #define CST_HISTORY_NEVER UINT64_MAX
 
+/* Of a node; no trace of ours has more. */
+enum { CST_HISTORY_CORES_MAX = 1 << 16 };
+
 struct cst_history_node {
     uint32_t number;
     uint32_t cores;
     uint64_t memory;
     uint64_t storage;
     uint64_t process;
-    char *host;              /* never NULL */
-    bool has_trace;          /* else it is only heard of */
-    bool whole;              /* its trace has its end */
-    bool has_counters;       /* the master's only */
+    char *host;     /* never NULL */
+    bool has_trace; /* else it is only heard of */
+    bool whole;     /* its trace has its end */
+    bool has_counters;
     uint64_t lost;           /* events */
+    uint64_t retried;        /* attempts that followed one that failed, as it
+                                has told */
     uint64_t clock_error_ns; /* its times may be off by that */
     double drift;            /* of its clock, ns per ns */
     double offset_ns;        /* what its clock showed less than the master's */
     uint64_t begin_ns;       /* of its trace */
     uint64_t end_ns;
-    uint64_t gone_ns; /* NEVER: it stayed */
-    int gone;         /* how, of CST_TRACE_NODE_GONE; 0: it stayed */
-    char *why;        /* or NULL */
+    uint64_t joined_ns; /* 0: it was there from the beginning */
+    uint64_t gone_ns;   /* NEVER: it stayed */
+    int gone;           /* how, of CST_TRACE_NODE_GONE; 0: it stayed */
+    char *why;          /* or NULL */
+    bool has_depot;
     struct cst_trace_counters counters;
+    struct cst_trace_depot depot; /* what its devices did, as it has counted */
 };
 
 struct cst_history_track {
     uint32_t node;
     uint32_t number;   /* in its process */
     uint32_t executor; /* or NONE */
+    uint32_t device;   /* whose tasks it has, or NONE */
 };
 
 enum cst_history_task_flags {
@@ -68,6 +77,7 @@ struct cst_history_task {
     uint64_t submitted_ns; /* or NEVER */
     uint64_t complete_ns;  /* body and children have ended; 0: not seen */
     uint64_t outcome_ns;   /* when it had failed or was cancelled; 0: neither */
+    uint64_t done_ns;      /* the master first heard that it was done; 0: not */
     uint32_t kind;
     uint32_t node; /* that submitted it, or NONE */
     uint32_t parent;
@@ -100,12 +110,19 @@ struct cst_history_attempt {
     bool inside; /* right within another body of its track, on whose core */
 };
 
+enum cst_history_reason {
+    CST_HISTORY_SENT = 0,   /* the first time, or its node has gone */
+    CST_HISTORY_RETRY,      /* its body had failed */
+    CST_HISTORY_RECOMPUTED, /* it was done, and what it had made was lost */
+};
+
 /* A task was sent to a node. */
 struct cst_history_assignment {
     uint64_t ns;
     uint32_t task;
     uint32_t node;
     int32_t attempt;
+    enum cst_history_reason reason;
 };
 
 enum cst_history_span_kind { CST_HISTORY_IDLE, CST_HISTORY_WAIT };
@@ -158,6 +175,63 @@ struct cst_history_memory {
     uint64_t ns;
     uint64_t bytes;
     uint32_t node;
+    uint32_t device; /* whose memory it is; NONE: the process's */
+};
+
+/* An accelerator of a node. */
+struct cst_history_device {
+    uint32_t node;
+    uint32_t number; /* on the node */
+    uint32_t kind;   /* enum castell_device; 0: not told */
+    uint64_t memory; /* that tasks may have of it */
+    char *name;      /* never NULL */
+};
+
+enum cst_history_way {
+    CST_HISTORY_TO_DEVICE,
+    CST_HISTORY_TO_MAIN,
+    CST_HISTORY_BETWEEN, /* devices */
+};
+
+/* Data went between main memory and a device, or between devices. */
+struct cst_history_copy {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    uint64_t bytes;
+    uint64_t base;   /* its address in main memory */
+    uint32_t device; /* of TO_DEVICE and BETWEEN: that gets it */
+    uint32_t from;   /* of BETWEEN: the other; or NONE */
+    enum cst_history_way way;
+};
+
+/* A device did what a task's body had it do. */
+struct cst_history_kernel {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    uint32_t task;
+    uint32_t device;
+};
+
+/* One node that was asked for while the run went on. */
+struct cst_history_request {
+    uint32_t ticket;
+    uint32_t class; /* or NONE */
+    uint32_t node;  /* that came by it, or NONE */
+    bool cancelled;
+    uint64_t asked_ns;
+    uint64_t started_ns; /* its job had a node; or NEVER, as below */
+    uint64_t came_ns;
+    uint64_t leaves_ns; /* it was told to leave */
+    uint64_t over_ns;
+    enum cst_trace_request_state state; /* the latest */
+};
+
+/* What was said of growing. */
+struct cst_history_notice {
+    uint64_t ns;
+    uint32_t request; /* or NONE */
+    enum cst_trace_request_state state;
+    char *text; /* never NULL */
 };
 
 /* An array that grows: `name` and `name_count` of the struct. */
@@ -172,6 +246,8 @@ struct cst_history {
     uint64_t total_ns;  /* from the first event to the last */
     size_t others;      /* files of other runs in the directory */
     bool edges_missing; /* there are more than are kept */
+    uint64_t unseen;    /* attempts that ended, so the master was told, and are
+                           in no trace: their nodes died */
     CST_HISTORY_LIST(struct cst_history_node, nodes);
     CST_HISTORY_LIST(struct cst_history_track, tracks);
     CST_HISTORY_LIST(char *, kinds);                  /* names, each once */
@@ -184,6 +260,12 @@ struct cst_history {
     CST_HISTORY_LIST(struct cst_history_transfer, transfers);
     CST_HISTORY_LIST(struct cst_history_text, texts);
     CST_HISTORY_LIST(struct cst_history_memory, memory);
+    CST_HISTORY_LIST(struct cst_history_device, devices);
+    CST_HISTORY_LIST(struct cst_history_copy, copies);
+    CST_HISTORY_LIST(struct cst_history_kernel, kernels);
+    CST_HISTORY_LIST(char *, classes); /* names of those of nodes */
+    CST_HISTORY_LIST(struct cst_history_request, requests); /* as asked for */
+    CST_HISTORY_LIST(struct cst_history_notice, notices);   /* by time */
     struct cst_map ids; /* the index of a task, + 1, by its number */
 };
 

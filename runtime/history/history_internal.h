@@ -30,12 +30,22 @@ struct cst_history_ready {
     uint32_t cause;
 };
 
+/* The master was told that an attempt has ended. */
+struct cst_history_done {
+    uint64_t ns;
+    uint32_t task;
+    uint32_t node;
+    int32_t attempt;
+    bool failed;
+};
+
 /* A history while it is read. */
 struct cst_history_loader {
     struct cst_history *history;
     double origin; /* the master's cst_clock_ns() when the run began */
     CST_HISTORY_LIST(struct cst_history_file, files);
     CST_HISTORY_LIST(struct cst_history_ready, ready);
+    CST_HISTORY_LIST(struct cst_history_done, dones);
 };
 
 /*
@@ -63,11 +73,19 @@ uint32_t cst_history_node_of(struct cst_history *history, uint32_t number);
 uint32_t cst_history_kind_of(struct cst_history *history, const char *bytes,
                              size_t size);
 
+/* beside.c: the device of that number on a node, likewise. */
+uint32_t cst_history_device_of(struct cst_history *history, uint32_t node,
+                               uint32_t number);
+
 /* align.c: how the clocks of the files stand to the master's. */
 void cst_history_align(struct cst_history_loader *loader);
 /* The run's time at those ticks of that file. */
 uint64_t cst_history_time(const struct cst_history_loader *loader,
                           const struct cst_history_file *file, uint64_t ticks);
+/* The same, when its own cst_clock_ns() was that. */
+uint64_t cst_history_time_at(const struct cst_history_loader *loader,
+                             const struct cst_history_file *file,
+                             uint64_t clock_ns);
 
 /* events.c: all events of a file. */
 CASTELL_MUST_CHECK enum castell_status

@@ -61,8 +61,12 @@ static void remap_tasks(struct cst_history_loader *loader, const uint32_t *to)
         remap(&history->spans[i].task, to);
     for (size_t i = 0; i < history->texts_count; i++)
         remap(&history->texts[i].task, to);
+    for (size_t i = 0; i < history->kernels_count; i++)
+        remap(&history->kernels[i].task, to);
     for (size_t i = 0; i < loader->ready_count; i++)
         remap(&loader->ready[i].task, to);
+    for (size_t i = 0; i < loader->dones_count; i++)
+        remap(&loader->dones[i].task, to);
 }
 
 static bool sort_tasks(struct cst_history_loader *loader)
@@ -141,6 +145,8 @@ static int compare_memory(const void *a_, const void *b_)
 
     if (a->node != b->node)
         return a->node < b->node ? -1 : 1;
+    if (a->device != b->device) /* that of the process is the last */
+        return a->device < b->device ? -1 : 1;
     return a->ns < b->ns ? -1 : a->ns > b->ns;
 }
 
@@ -195,6 +201,30 @@ static void place_assignment(struct cst_history *history,
     }
 }
 
+/* A node that died may not have written the end of what it told the master. */
+static void place_done(struct cst_history *history,
+                       const struct cst_history_done *done)
+{
+    struct cst_history_task *task = &history->tasks[done->task];
+    uint32_t index = task->attempts;
+
+    if (!done->failed && (task->done_ns == 0 || done->ns < task->done_ns))
+        task->done_ns = done->ns;
+    for (; index != CST_HISTORY_NONE; index = history->attempts[index].next) {
+        struct cst_history_attempt *attempt = &history->attempts[index];
+
+        if (attempt->number != done->attempt ||
+            history->tracks[attempt->track].node != done->node)
+            continue;
+        if (!attempt->ended) {
+            attempt->ended = true;
+            attempt->result = done->failed;
+        }
+        return;
+    }
+    history->unseen++;
+}
+
 /* Its last good attempt has ended, and what its body submitted is complete. */
 static void complete(struct cst_history *history)
 {
@@ -210,6 +240,8 @@ static void complete(struct cst_history *history)
             if (attempt->ended && attempt->ended_ns > task->complete_ns)
                 task->complete_ns = attempt->ended_ns;
         }
+        if (task->complete_ns == 0)
+            task->complete_ns = task->done_ns;
         if (task->parent != CST_HISTORY_NONE && task->parent < i &&
             history->tasks[task->parent].complete_ns < task->complete_ns)
             history->tasks[task->parent].complete_ns = task->complete_ns;
@@ -226,6 +258,26 @@ static bool name_texts(struct cst_history *history)
             continue;
         node->why = cst_strdup(text->text);
         if (!node->why)
+            return false;
+    }
+    for (size_t i = 0; i < history->requests_count; i++) {
+        uint32_t class = history->requests[i].class;
+
+        if (class >= history->classes_count || !history->classes[class])
+            history->requests[i].class = CST_HISTORY_NONE;
+    }
+    /* Who left in good order was told why before. */
+    for (size_t i = 0; i < history->notices_count; i++) {
+        const struct cst_history_notice *notice = &history->notices[i];
+        uint32_t node = notice->request == CST_HISTORY_NONE
+                            ? CST_HISTORY_NONE
+                            : history->requests[notice->request].node;
+
+        if (notice->state != CST_TRACE_REQUEST_LEAVES ||
+            node == CST_HISTORY_NONE || history->nodes[node].why)
+            continue;
+        history->nodes[node].why = cst_strdup(notice->text);
+        if (!history->nodes[node].why)
             return false;
     }
     return true;
@@ -249,6 +301,8 @@ enum castell_status cst_history_order(struct cst_history_loader *loader)
         place_ready(history, &loader->ready[i]);
     for (size_t i = 0; i < history->assignments_count; i++)
         place_assignment(history, &history->assignments[i]);
+    for (size_t i = 0; i < loader->dones_count; i++)
+        place_done(history, &loader->dones[i]);
     complete(history);
     return CASTELL_OK;
 }

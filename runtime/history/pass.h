@@ -29,7 +29,9 @@ struct cst_history_stack {
     size_t came_ready; /* the first READY after it */
     uint32_t sized;    /* the transfer, and the attempt, that the next record */
     uint32_t held;     /* may belong to; or NONE */
-    uint32_t pitched;  /* the access likewise */
+    uint32_t pitched;  /* the access likewise, */
+    uint32_t copied;   /* the copy, */
+    uint32_t ran;      /* and the kernel */
 };
 
 struct cst_history_pass {
@@ -54,6 +56,17 @@ bool cst_history_submitted(struct cst_history_pass *pass,
 /* A record that goes with the one before. */
 bool cst_history_go_on(struct cst_history_pass *pass,
                        const struct cst_trace_record *record);
+
+/* ---- beside.c: devices, and nodes that were asked for ---------------------- */
+
+/* False: no memory, as below. */
+bool cst_history_on_device(struct cst_history_pass *pass,
+                           const struct cst_trace_record *record);
+/* SIZE or BEGAN of what came before. */
+void cst_history_lasted(struct cst_history_pass *pass,
+                        const struct cst_trace_record *record);
+/* A chunk: DEVICE, CLASS or REQUEST. */
+bool cst_history_beside(struct cst_history_pass *pass);
 
 /* Which kind that is of the run; one without a name gets one. */
 uint32_t cst_history_kind_at(const struct cst_history_pass *pass,

@@ -21,7 +21,8 @@ cst_history_reader_open(const char *path, struct cst_history_reader *ret_reader)
         (void)fclose(reader.file);
         return cst_fail(CASTELL_ERR_INVALID, "%s is no trace", path);
     }
-    if (header.version != CST_TRACE_VERSION ||
+    if (header.version < CST_TRACE_VERSION_OLDEST ||
+        header.version > CST_TRACE_VERSION ||
         header.record_size != sizeof(struct cst_trace_record)) {
         (void)fclose(reader.file);
         return cst_fail(CASTELL_ERR_INVALID,
@@ -59,6 +60,7 @@ static bool makes_sense(const struct cst_trace_chunk *chunk)
         return chunk->size == 0;
     case CST_TRACE_CHUNK_HOST:
     case CST_TRACE_CHUNK_KIND:
+    case CST_TRACE_CHUNK_CLASS:
         return chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
     case CST_TRACE_CHUNK_NODE:
         return chunk->size >= sizeof(struct cst_trace_node) &&
@@ -72,6 +74,14 @@ static bool makes_sense(const struct cst_trace_chunk *chunk)
         return chunk->size == sizeof(struct cst_trace_memory);
     case CST_TRACE_CHUNK_COUNTERS:
         return chunk->size == sizeof(struct cst_trace_counters);
+    case CST_TRACE_CHUNK_DEVICE:
+        return chunk->size >= sizeof(struct cst_trace_device) &&
+               chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
+    case CST_TRACE_CHUNK_DEPOT:
+        return chunk->size == sizeof(struct cst_trace_depot);
+    case CST_TRACE_CHUNK_REQUEST:
+        return chunk->size >= sizeof(struct cst_trace_request) &&
+               chunk->size <= CST_HISTORY_CHUNK_SIZE_MAX;
     }
     return false;
 }

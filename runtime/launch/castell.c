@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "launch/launch_internal.h"
+#include "slurm/slurm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,12 @@ static const struct subcommand subcommands[] = {
     {"submit", cst_submit_main, "put such a run into SLURM's queue"},
     {"report", cst_report_main, "tell what a run did, from its traces"},
     {"explain", cst_explain_main, "tell why a task ran when and where it did"},
+    {"top", cst_top_main, "show a run while it goes on"},
+    {"ctl", cst_ctl_main, "order a run about, or write its state as JSON"},
+    {"drain", cst_drain_main, "have a node leave a run"},
     {"process", cst_process_main, NULL},
     {"remote", cst_remote_main, NULL},
+    {"helper", cst_slurm_helper_main, NULL},
     {NULL, NULL, NULL},
 };
 

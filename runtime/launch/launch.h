@@ -17,9 +17,12 @@
 #define CST_LAUNCH_RUN_DIR "CASTELL_RUN_DIR" /* the run directory, mode 0700 */
 #define CST_LAUNCH_ROLE    "CASTELL_ROLE"    /* "master", "worker" or "auto" */
 #define CST_LAUNCH_WORKERS "CASTELL_WORKERS" /* how many workers are started */
-#define CST_LAUNCH_CARRIER "CASTELL_CARRIER" /* "auto", "mpi" or "tcp" */
+#define CST_LAUNCH_CARRIER "CASTELL_CARRIER" /* auto, mpi, tcp; or fabric */
 #define CST_LAUNCH_TASKS   "CASTELL_MASTER_TASKS" /* "1": the master runs tasks */
 #define CST_LAUNCH_CORES   "CASTELL_CORES"        /* this process's executors */
+
+/* The program `castell` itself, whose helper asks SLURM for more nodes. */
+#define CST_LAUNCH_CASTELL "CASTELL_RUN_CASTELL"
 
 /*
  * A directory in memory, on each node, that goes with the run: for shared

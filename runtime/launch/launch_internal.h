@@ -74,6 +74,15 @@ CASTELL_MUST_CHECK enum castell_status
 cst_options_read(const struct cst_option *options, void *target, char **argv,
                  char ***ret_rest);
 
+/*
+ * The same for commands that run no program: options may stand before, between
+ * and behind the other words, up to "--". *ret_rest is those words, by argv,
+ * which is put in order.
+ */
+CASTELL_MUST_CHECK enum castell_status
+cst_options_read_all(const struct cst_option *options, void *target,
+                     char **argv, char ***ret_rest);
+
 /* How many letters must be changed, added, removed or swapped; 99: too many. */
 uint32_t cst_word_distance(const char *a, const char *b);
 
@@ -91,6 +100,9 @@ void cst_environment_set(const char *name, const char *value);
 
 /* Set it unless the user has. */
 void cst_environment_default(const char *name, const char *value);
+
+/* Within a job, sbatch would take much of that one for another. */
+void cst_environment_forget_job(void);
 
 /* Does a variable go along to other machines? */
 bool cst_environment_goes_along(const char *variable);
@@ -126,6 +138,9 @@ int cst_run_main(char **argv);
 int cst_submit_main(char **argv);
 int cst_report_main(char **argv); /* look.c */
 int cst_explain_main(char **argv);
+int cst_top_main(char **argv); /* live.c */
+int cst_ctl_main(char **argv);
+int cst_drain_main(char **argv);
 int cst_process_main(char **argv); /* one process of a run */
 int cst_remote_main(char **argv);  /* what mpirun calls to reach a host */
 
@@ -190,6 +205,12 @@ struct cst_node_dir {
     char path[64];
 };
 
+/*
+ * Is there a network that is faster by MPI than by TCP (InfiniBand and its
+ * like), and up? `sys` is "/sys".
+ */
+bool cst_fabric_find(const char *sys);
+
 /* Make it, or join those who have. */
 void cst_node_dir_open(const char *run_dir, struct cst_node_dir *ret_dir);
 
@@ -214,6 +235,12 @@ struct cst_launch_plan {
     bool workers_given;
     bool master_tasks;
     bool label;
+    bool grows;         /* more workers may come while it goes on */
+    bool expands;       /* ... as parts of the job that it is in */
+    uint32_t nodes_min; /* 0: not given */
+    uint32_t nodes_max;
+    const char *node_hours;   /* NULL: not given */
+    struct cst_words classes; /* of nodes, as they are written */
     bool help;
     uint32_t cores_per_worker; /* 0: not given */
     uint32_t master_cores;
@@ -243,6 +270,21 @@ struct cst_watch {
 void cst_launch_commands(const struct cst_launch_plan *plan,
                          struct cst_watch *ret_watch);
 void cst_launch_release(struct cst_watch *watch);
+
+/* grow.c: for a run that grows. Its options; do they make sense together? Tell
+   the master of them; what starts one more worker, CST_SLURM_WORKER. */
+CASTELL_MUST_CHECK enum castell_status
+cst_launch_set_growth(void *target, const char *name, const char *value);
+CASTELL_MUST_CHECK enum castell_status
+cst_launch_check_growth(struct cst_launch_plan *plan);
+void cst_launch_tell_growth(const struct cst_launch_plan *plan);
+void cst_launch_write_worker(const struct cst_launch_plan *plan);
+
+/*
+ * Pass on what such workers have printed since the last call: whole lines, or,
+ * at the end, all.
+ */
+void cst_tail_pass_on(const char *run_dir, bool all);
 
 /* Start them, see to them until the run is over; returns its exit status. */
 int cst_watch_run(struct cst_watch *watch);

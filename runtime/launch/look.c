@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 3 };
+enum { FILES_MAX = 4 };
 
 static const char report_help[] =
     "usage: castell report [OPTION...] DIR\n"
@@ -27,7 +27,8 @@ static const char report_help[] =
     "            html          a page for a browser, the default\n"
     "            chrome        for ui.perfetto.dev and chrome://tracing\n"
     "            json          all that is known\n"
-    "            csv           tables of attempts and of transfers\n"
+    "            csv           tables of attempts, transfers, what devices\n"
+    "                          did, and nodes that were asked for\n"
     "            dot           the graph of tasks, for Graphviz\n"
     "            paraver       trace.prv, trace.pcf, trace.row\n"
     "  -o, --output=NAME     the file; - is the standard output. Where a "
@@ -72,7 +73,7 @@ static enum castell_status write_json(const struct cst_history *history,
 static enum castell_status write_csv(const struct cst_history *history,
                                      FILE **files)
 {
-    cst_report_csv(history, files[0], files[1]);
+    cst_report_csv(history, files);
     return CASTELL_OK;
 }
 
@@ -98,7 +99,10 @@ static const struct format formats[] = {
     {"html", "report.html", {NULL}, write_page},
     {"chrome", "trace.json", {NULL}, write_chrome},
     {"json", "history.json", {NULL}, write_json},
-    {"csv", "", {"tasks.csv", "transfers.csv", NULL}, write_csv},
+    {"csv",
+     "",
+     {"tasks.csv", "transfers.csv", "devices.csv", "requests.csv"},
+     write_csv},
     {"dot", "graph.dot", {NULL}, write_dot},
     {"paraver", "trace", {".prv", ".pcf", ".row"}, write_paraver},
 };
@@ -318,14 +322,15 @@ int cst_report_main(char **argv)
     struct cst_history *history = NULL;
     char **rest;
 
-    if (cst_options_read(report_options, &look, argv + 1, &rest) < 0)
+    if (cst_options_read_all(report_options, &look, argv + 1, &rest) < 0)
         return cst_say_usage("report");
     if (look.help) {
         (void)fputs(report_help, stdout);
         return EXIT_SUCCESS;
     }
     if (!rest[0] || rest[1]) {
-        cst_fail_text("which directory? castell report DIR, the options first");
+        cst_fail_text("%s", rest[0] ? "one directory: castell report DIR"
+                                    : "which directory? castell report DIR");
         return cst_say_usage("report");
     }
     if (!open_history(rest[0], &history))

@@ -138,3 +138,25 @@ enum castell_status cst_options_read(const struct cst_option *options,
     *ret_rest = argv;
     return CASTELL_OK;
 }
+
+enum castell_status cst_options_read_all(const struct cst_option *options,
+                                         void *target, char **argv,
+                                         char ***ret_rest)
+{
+    char **to = argv;
+    bool ends = false;
+
+    *ret_rest = argv;
+    while (*argv) {
+        char **rest = argv;
+
+        if (!ends && cst_options_read(options, target, argv, &rest) < 0)
+            return CASTELL_ERR_INVALID;
+        ends = ends || (rest > argv && strcmp(rest[-1], "--") == 0);
+        argv = rest;
+        if (*argv)
+            *to++ = *argv++;
+    }
+    *to = NULL;
+    return CASTELL_OK;
+}

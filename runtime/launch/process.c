@@ -10,10 +10,12 @@
 #include "base/fail.h"
 #include "base/parse.h"
 #include "base/thread.h"
+#include "files/place.h"
 #include "launch/launch_internal.h"
 #include "topo/topo.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,17 +23,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     HOST_SIZE = 256,
     /* How long workers may take to end after the master. */
-    MS_AFTER_END = 10000,
+    MS_AFTER_END = 5000,
     MS_AFTER_DEATH = 2000,
-    MS_AFTER_TERM = 1000, /* from SIGTERM to SIGKILL, when nobody started us */
-    MS_FOR_OUTPUT = 500,  /* that somebody else still holds open */
+    MS_AFTER_TERM = 1000,  /* from SIGTERM to SIGKILL, when nobody started us */
+    MS_FOR_OUTPUT = 500,   /* that somebody else still holds open */
+    MS_FOR_SCRATCH = 2000, /* that a child of the child's still holds */
+    MARK_SIZE = 24,
 };
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -49,6 +55,7 @@ struct process {
     off_t signals_offset;
     uint64_t kill_ns; /* when the child is killed; 0: not foreseen */
     struct cst_node_dir node_dir;
+    char mark[MARK_SIZE]; /* of its scratch; "": none */
 };
 
 static bool read_number(const char *name, uint32_t *ret_number)
@@ -158,8 +165,33 @@ static void set_environment(const struct process *process)
         cst_environment_default("UCX_POSIX_DIR", node_dir);
         cst_environment_default("OMPI_MCA_orte_tmpdir_base", node_dir);
     }
+    cst_environment_set(CST_SCRATCH_MARK,
+                        process->mark[0] ? process->mark : NULL);
     for (size_t i = 0; ours[i]; i++)
         cst_environment_set(ours[i], NULL);
+}
+
+/* ---- Files that it leaves --------------------------------------------------- */
+
+static void make_mark(struct process *process)
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number))
+        (void)snprintf(process->mark, sizeof(process->mark), "%016" PRIx64 "-",
+                       number);
+}
+
+/* Somebody who was killed has not removed them; a body of its in a child process
+   may take a moment longer to die. */
+static void sweep_scratch(const struct process *process)
+{
+    const struct timespec nap = {0, 20000000};
+    uint64_t end_ns = cst_clock_ns() + MS_FOR_SCRATCH * NS_PER_MS;
+
+    while (process->mark[0] && !cst_scratch_sweep(process->mark) &&
+           cst_clock_ns() < end_ns)
+        (void)nanosleep(&nap, NULL);
 }
 
 /* ---- The child ------------------------------------------------------------ */
@@ -364,6 +396,7 @@ int cst_process_main(char **argv)
         return cst_say_usage("process");
     catch_signals(&process);
     cst_node_dir_open(process.run_dir, &process.node_dir);
+    make_mark(&process);
     if (start_program(&process, program) < 0) {
         cst_say("%s", castell_error_text());
         return EXIT_FAILURE;
@@ -372,6 +405,7 @@ int cst_process_main(char **argv)
     ended = cst_ended_of(attend(&process));
     if (process.number == 0)
         cst_ended_write(process.run_dir, ended);
+    sweep_scratch(&process);
     tell(&process, false);
     cst_node_dir_close(&process.node_dir);
     /* mpirun and srun would make much of another status. The launcher reads

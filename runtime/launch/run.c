@@ -1,6 +1,7 @@
 /*
  * `castell run`: read what is asked for, find out what is there, do it.
  */
+#include "base/built.h"
 #include "base/fail.h"
 #include "base/parse.h"
 #include "launch/launch_internal.h"
@@ -15,34 +16,38 @@ enum { WORKERS_MAX = 60000, CORES_MAX = 100000 };
 static const char help[] =
     "usage: castell run [OPTION...] PROGRAM [ARGUMENT...]\n"
     "\n"
-    "Run a program of the Castell runtime on many nodes: one process, the "
-    "master,\n"
-    "runs main(), the others run its tasks. In a SLURM allocation there is "
-    "one\n"
-    "process on each node of it, with --hosts one on each host, else all are "
-    "on\n"
-    "this machine.\n"
+    "Run a program on many nodes: the master runs main(), the others its "
+    "tasks. In a\n"
+    "SLURM allocation there is a process on each node of it, else all are "
+    "here.\n"
     "\n"
     "  -n, --workers=N         start N workers beside the master\n"
     "      --hosts=A,B,C       on these hosts, the master on the first\n"
-    "      --cores-per-worker=K  cores for each worker; all of its node, or "
-    "an\n"
-    "                          equal share where several are on one\n"
+    "      --cores-per-worker=K  cores for each worker; its share of the node\n"
     "      --master-cores=K    the same for the master\n"
     "      --no-master-tasks   the master runs no tasks\n"
     "      --label             put \"[node NAME] \" before the lines of "
     "workers\n"
-    "      --carrier=KIND      auto (tcp), mpi or tcp: how processes talk\n"
+    "      --carrier=KIND      how processes talk: auto (what is best), mpi or "
+    "tcp\n"
     "      --dir=DIR           make the directory of the run in DIR; with "
     "several\n"
     "                          nodes all of them must see it ($HOME/.castell)\n"
     "      --trace=DIR         write traces there, for castell report\n"
+    "      --max-nodes=B       ask SLURM for up to B nodes in all while work "
+    "waits\n"
+    "      --min-nodes=A       have A nodes at least, whatever there is to do\n"
+    "      --elastic=\"NAME: OPTIONS; max N\"  nodes to ask for, by options of "
+    "sbatch\n"
+    "      --max-node-hours=H  what these nodes may cost in all\n"
+    "      --grow=WAY          jobs: each is a job of its own; expand: a part "
+    "of "
+    "ours\n"
     "  -h, --help              this\n"
     "\n"
     "The exit status is that of PROGRAM; 128 + N when signal N killed it. "
-    "Ctrl-C\n"
-    "goes to the master; a second one ends the run at once. castell(1) has "
-    "more.\n";
+    "Ctrl-C goes\n"
+    "to the master; a second one ends the run at once. castell(1) has more.\n";
 
 /* ---- Options ------------------------------------------------------------------ */
 
@@ -122,6 +127,11 @@ static enum castell_status set_carrier(void *target, const char *name,
         strcmp(value, "tcp") != 0)
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s is auto, mpi or tcp, not \"%s\"", name, value);
+    if (!CST_BUILT_MPI && strcmp(value, "mpi") == 0)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s is mpi, but castell was built without MPI: use tcp "
+                        "or auto",
+                        name);
     ((struct cst_launch_plan *)target)->carrier = value;
     return CASTELL_OK;
 }
@@ -155,6 +165,11 @@ static const struct cst_option run_options[] = {
     {"carrier", 0, "KIND", set_carrier},
     {"dir", 0, "DIR", set_dir},
     {"trace", 0, "DIR", set_trace},
+    {"min-nodes", 0, "A", cst_launch_set_growth},
+    {"max-nodes", 0, "B", cst_launch_set_growth},
+    {"elastic", 0, "CLASS", cst_launch_set_growth},
+    {"max-node-hours", 0, "H", cst_launch_set_growth},
+    {"grow", 0, "jobs|expand", cst_launch_set_growth},
     {"help", 'h', NULL, set_help},
     {NULL, 0, NULL, NULL},
 };
@@ -224,7 +239,7 @@ static enum castell_status find_place(struct cst_launch_plan *plan)
                         "with --no-master-tasks and no worker nobody would run "
                         "tasks; give -n");
     plan->share = count_share(plan);
-    return CASTELL_OK;
+    return cst_launch_check_growth(plan);
 }
 
 static bool srun_knows_pmix(void)
@@ -238,7 +253,10 @@ static bool srun_knows_pmix(void)
 /* Returns false where a program is missing that would be needed. */
 static bool find_starter(struct cst_launch_plan *plan)
 {
-    bool wants_mpi = strcmp(plan->carrier, "tcp") != 0 && plan->workers > 0;
+    bool needs_mpi = strcmp(plan->carrier, "mpi") == 0;
+    bool wants_mpi = CST_BUILT_MPI && plan->workers > 0 &&
+                     (needs_mpi || (strcmp(plan->carrier, "auto") == 0 &&
+                                    plan->place != CST_PLACE_HERE));
     char path[CST_PATH_SIZE];
 
     if (plan->place == CST_PLACE_SLURM && cst_find_program("srun", path)) {
@@ -251,7 +269,7 @@ static bool find_starter(struct cst_launch_plan *plan)
         return false;
     }
     plan->mpirun = wants_mpi && cst_find_program("mpirun", path);
-    if (wants_mpi && !plan->mpirun && strcmp(plan->carrier, "mpi") == 0) {
+    if (wants_mpi && !plan->mpirun && needs_mpi) {
         cst_say("there is no mpirun in PATH, which --carrier=mpi needs");
         return false;
     }
@@ -277,7 +295,7 @@ static void set_trace_directory(const char *directory)
 
 static int run(struct cst_launch_plan *plan)
 {
-    bool shared = plan->place != CST_PLACE_HERE;
+    bool shared = plan->place != CST_PLACE_HERE || plan->grows;
     struct cst_watch watch;
     char path[CST_PATH_SIZE];
     int status = cst_check_program(plan->application[0], path);

@@ -1,10 +1,11 @@
 /*
  * The run directory: the one thing that launcher and processes share.
  */
+#include "conn/rundir.h"
+
 #include "base/fail.h"
 #include "base/thread.h"
 #include "launch/launch_internal.h"
-#include "net/net.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -167,7 +168,7 @@ static enum castell_status create_in(const char *whole,
     if (mkdir(ret_dir->path, 0700) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot make a directory in %s: %s",
                         whole, cst_reason(errno));
-    status = cst_net_make_secret(ret_dir->path);
+    status = cst_rundir_make_secret(ret_dir->path);
     if (status < 0)
         cst_directory_remove(ret_dir->path);
     return status;

@@ -91,13 +91,23 @@ static void set_count(const char *name, uint32_t count)
     cst_environment_set(name, count > 0 ? text : NULL);
 }
 
-static void set_environment(const struct cst_launch_plan *plan)
+/* What the processes are told. */
+static const char *carrier_of(const struct cst_launch_plan *plan)
 {
     bool world = plan->mpirun || plan->pmix;
 
+    if (strcmp(plan->carrier, "auto") == 0 && world && plan->nodes > 1 &&
+        cst_fabric_find("/sys"))
+        return "fabric";
+    return plan->carrier;
+}
+
+static void set_environment(const struct cst_launch_plan *plan)
+{
     cst_environment_set(CST_LAUNCH_RUN_DIR, plan->run_dir.path);
     cst_environment_set(CST_LAUNCH_ROLE, "auto");
-    cst_environment_set(CST_LAUNCH_CARRIER, world ? plan->carrier : "tcp");
+    cst_environment_set(CST_LAUNCH_CASTELL, plan->castell);
+    cst_environment_set(CST_LAUNCH_CARRIER, carrier_of(plan));
     cst_environment_set(CST_LAUNCH_TASKS, plan->master_tasks ? "1" : "0");
     set_count(CST_LAUNCH_WORKERS, plan->workers);
     if (plan->workers == 0)
@@ -371,6 +381,10 @@ void cst_launch_commands(const struct cst_launch_plan *plan,
         _exit(EXIT_FAILURE);
     }
     set_environment(plan);
+    if (plan->grows) {
+        cst_launch_tell_growth(plan);
+        cst_launch_write_worker(plan);
+    }
     if (plan->mpirun || plan->pmix)
         set_mpi_environment(plan);
     if (one_for_all)

@@ -37,6 +37,10 @@ static const char help[] =
     "  -J, --name=NAME         the job's name; the program's\n"
     "  -o, --output=FILE       the script; castell-NAME.sh. It is kept\n"
     "      --run=\"OPTION...\"   options for castell run, as --label\n"
+    "      --requeue           start it again until it has finished: exit "
+    "status "
+    "75\n"
+    "                          says that it has not\n"
     "      --dry-run           print the script; write and submit nothing\n"
     "  -h, --help              this\n"
     "\n"
@@ -48,6 +52,7 @@ struct job {
     uint32_t nodes;
     uint32_t cores; /* 0: all */
     bool dry_run;
+    bool requeue;
     bool help;
     const char *time;
     const char *partition;
@@ -151,6 +156,15 @@ static enum castell_status set_dry_run(void *target, const char *name,
     return CASTELL_OK;
 }
 
+static enum castell_status set_requeue(void *target, const char *name,
+                                       const char *value)
+{
+    (void)name;
+    (void)value;
+    ((struct job *)target)->requeue = true;
+    return CASTELL_OK;
+}
+
 static enum castell_status set_help(void *target, const char *name,
                                     const char *value)
 {
@@ -169,6 +183,7 @@ static const struct cst_option submit_options[] = {
     {"name", 'J', "NAME", set_name},
     {"output", 'o', "FILE", set_output},
     {"run", 0, "OPTIONS", set_run},
+    {"requeue", 0, NULL, set_requeue},
     {"dry-run", 0, NULL, set_dry_run},
     {"help", 'h', NULL, set_help},
     {NULL, 0, NULL, NULL},
@@ -271,6 +286,39 @@ static bool names_memory(const struct job *job)
     return false;
 }
 
+static const char requeue_request[] =
+    "# It may be started again: what it says then follows what it has said. "
+    "Two\n"
+    "# minutes before its time is over this script gets a signal.\n"
+    "#SBATCH --requeue\n"
+    "#SBATCH --open-mode=append\n"
+    "#SBATCH --signal=B:USR1@120\n";
+
+static const char requeue_before[] =
+    "\n"
+    "# castell run finds the nodes by itself. Signals are passed on to it, and "
+    "by it to\n"
+    "# the program, which saves what it has and ends.\n"
+    "run='' told=''\n"
+    "trap 'told=yes; kill -USR1 $run' USR1\n"
+    "trap 'told=yes; kill -TERM $run' TERM\n";
+
+static const char requeue_after[] =
+    " &\n"
+    "run=$!\n"
+    "wait $run\n"
+    "status=$?\n"
+    "# A signal ends a wait: go on with it. 127: it had ended, as was known.\n"
+    "while [ \"$told\" ]; do\n"
+    "    told=\n"
+    "    wait $run\n"
+    "    again=$?\n"
+    "    [ $again = 127 ] || status=$again\n"
+    "done\n"
+    "# 75 says that it has not finished and wants to go on.\n"
+    "[ $status != 75 ] || exec scontrol requeue \"$SLURM_JOB_ID\"\n"
+    "exit $status\n";
+
 static void print_request(const struct job *job, FILE *to)
 {
     (void)fprintf(to,
@@ -300,6 +348,8 @@ static void print_request(const struct job *job, FILE *to)
     (void)fputs("# A node that fails takes its worker with it, not the job.\n"
                 "#SBATCH --no-kill\n",
                 to);
+    if (job->requeue)
+        (void)fputs(requeue_request, to);
     if (job->sbatch_options.count > 0)
         (void)fputs("# As given.\n", to);
     for (size_t i = 0; i < job->sbatch_options.count; i++)
@@ -317,7 +367,7 @@ static void print_script(const struct job *job, FILE *to)
                   "#     sbatch %s\n",
                   job->script[0] ? job->script : "FILE");
     print_request(job, to);
-    cst_words_split(&line, "exec", " ");
+    cst_words_split(&line, job->requeue ? "" : "exec", " ");
     cst_words_add_quoted(&line, job->castell);
     cst_words_split(&line, "run", " ");
     for (size_t i = 0; i < job->run_options.count; i++)
@@ -326,14 +376,15 @@ static void print_script(const struct job *job, FILE *to)
         cst_words_split(&line, "--", " ");
     for (char **word = job->application; *word; word++)
         cst_words_add_quoted(&line, *word);
-    (void)fputs("\n"
-                "# castell run finds the nodes by itself. With exec, SLURM's "
-                "signals reach it, and\n"
-                "# through it the program.\n",
+    (void)fputs(job->requeue ? requeue_before
+                             : "\n"
+                               "# castell run finds the nodes by itself. With "
+                               "exec, SLURM's signals reach it, and\n"
+                               "# through it the program.\n",
                 to);
     for (size_t i = 0; i < line.count; i++)
         (void)fprintf(to, "%s%s", i > 0 ? " " : "", line.list[i]);
-    (void)fputs("\n", to);
+    (void)fputs(job->requeue ? requeue_after : "\n", to);
     cst_words_release(&line);
 }
 
@@ -377,23 +428,6 @@ static bool write_script(struct job *job)
     return written;
 }
 
-/* Within a job, sbatch would take much of that one for this. */
-static void forget_job(void)
-{
-    struct cst_words names = {0};
-
-    if (!cst_parse_environment("SLURM_JOB_ID"))
-        return;
-    for (char **variable = environ; *variable; variable++)
-        if (strncmp(*variable, "SLURM_", 6) == 0 &&
-            strncmp(*variable, "SLURM_CONF=", 11) != 0)
-            cst_words_add(&names, "%.*s", (int)strcspn(*variable, "="),
-                          *variable);
-    for (size_t i = 0; i < names.count; i++)
-        cst_environment_set(names.list[i], NULL);
-    cst_words_release(&names);
-}
-
 static int submit(struct job *job)
 {
     const char *const command[] = {"sbatch", "--parsable", job->script, NULL};
@@ -408,7 +442,7 @@ static int submit(struct job *job)
     }
     if (!write_script(job))
         return EXIT_FAILURE;
-    forget_job();
+    cst_environment_forget_job();
     status = cst_capture(command, text, sizeof(text));
     if (status != 0) {
         (void)fputs(text, stderr);

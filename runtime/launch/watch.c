@@ -22,7 +22,7 @@
 
 enum {
     HOST_SIZE = 256,
-    MS_AFTER_END = 10000, /* for workers, and mpirun, to end by themselves */
+    MS_AFTER_END = 5000, /* for workers, and mpirun, to end by themselves */
     MS_AFTER_DEATH = 2500,
     MS_AFTER_LAST = 1000,  /* for mpirun or srun, when no process is left */
     TOUCH_MS = 600 * 1000, /* how often the run directory gets a new time */
@@ -228,6 +228,8 @@ static void look(struct state *state)
     struct cst_run_look found;
 
     cst_run_dir_look(plan->run_dir.path, &found);
+    if (plan->grows)
+        cst_tail_pass_on(plan->run_dir.path, false);
     if (!state->ended.known && found.ended.known) {
         state->ended = found.ended;
         term_in(state, found.ended.signal ? MS_AFTER_DEATH : MS_AFTER_END);
@@ -287,7 +289,12 @@ static int conclude(const struct state *state)
     }
     if (state->asked)
         return CST_EXIT_SIGNAL + state->asked;
-    return state->first.status ? state->first.status : EXIT_FAILURE;
+    if (state->first.status)
+        return state->first.status;
+    cst_say("how the program ended is not known: that could not be written to "
+            "%s",
+            run_dir);
+    return EXIT_FAILURE;
 }
 
 static int catch_signals(void)
@@ -329,5 +336,7 @@ int cst_watch_run(struct cst_watch *watch)
             touch_ns = cst_clock_ns() + TOUCH_MS * NS_PER_MS;
         }
     }
+    if (watch->plan->grows)
+        cst_tail_pass_on(watch->plan->run_dir.path, true);
     return conclude(&state);
 }

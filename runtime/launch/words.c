@@ -3,6 +3,7 @@
  */
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/parse.h"
 #include "launch/launch_internal.h"
 
 #include <stdarg.h>
@@ -166,6 +167,22 @@ void cst_environment_set(const char *name, const char *value)
     if (!value)
         (void)unsetenv(name);
     /* NOLINTEND(concurrency-mt-unsafe) */
+}
+
+void cst_environment_forget_job(void)
+{
+    struct cst_words names = {0};
+
+    if (!cst_parse_environment("SLURM_JOB_ID"))
+        return;
+    for (char **variable = environ; *variable; variable++)
+        if (strncmp(*variable, "SLURM_", 6) == 0 &&
+            strncmp(*variable, "SLURM_CONF=", 11) != 0)
+            cst_words_add(&names, "%.*s", (int)strcspn(*variable, "="),
+                          *variable);
+    for (size_t i = 0; i < names.count; i++)
+        cst_environment_set(names.list[i], NULL);
+    cst_words_release(&names);
 }
 
 void cst_environment_default(const char *name, const char *value)

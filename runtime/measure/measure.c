@@ -27,11 +27,12 @@ static void count_tasks(struct cst_measure *measure)
     measure->begin_ns = CST_HISTORY_NEVER;
     for (size_t i = 0; i < history->tasks_count; i++) {
         const struct cst_history_task *task = &history->tasks[i];
-        bool done = false;
 
         if (task->flags & CST_HISTORY_INTERNAL)
             continue;
         measure->tasks++;
+        if (task->kind < history->kinds_count)
+            measure->kinds[task->kind].used = true;
         if (task->flags & CST_HISTORY_FAILED)
             measure->failed++;
         else if (task->flags & CST_HISTORY_CANCELLED)
@@ -43,28 +44,17 @@ static void count_tasks(struct cst_measure *measure)
             const struct cst_history_attempt *attempt =
                 &history->attempts[next];
 
-            measure->recomputed += done;
-            done = done || (attempt->ended && attempt->result == 0);
-            measure->failed_attempts += attempt->ended &&
-                                        attempt->result != 0 &&
-                                        attempt->next != CST_HISTORY_NONE;
             if (attempt->ended_ns > measure->end_ns)
                 measure->end_ns = attempt->ended_ns;
         }
     }
+    for (size_t i = 0; i < history->kinds_count; i++)
+        measure->kinds_used += measure->kinds[i].used;
     if (measure->begin_ns > measure->end_ns)
         measure->begin_ns = measure->end_ns;
-}
-
-/* What the master counted is more than is seen: the traces of nodes that died
-   end before they did. */
-static void take_counters(struct cst_measure *measure)
-{
-    const struct cst_history_node *master = measure->history->nodes;
-
-    if (measure->history->nodes_count > 0 && master->has_counters &&
-        master->counters.recomputed > measure->recomputed)
-        measure->recomputed = master->counters.recomputed;
+    for (size_t i = 0; i < history->assignments_count; i++)
+        measure->recomputed +=
+            history->assignments[i].reason == CST_HISTORY_RECOMPUTED;
 }
 
 static void count_nodes(struct cst_measure *measure)
@@ -74,6 +64,7 @@ static void count_nodes(struct cst_measure *measure)
     for (size_t i = 0; i < history->nodes_count; i++) {
         measure->cores += history->nodes[i].cores;
         measure->lost_nodes += history->nodes[i].gone > 1;
+        measure->retried += history->nodes[i].retried;
     }
     for (size_t i = 0; i < history->transfers_count; i++) {
         const struct cst_history_transfer *transfer = &history->transfers[i];
@@ -177,7 +168,6 @@ enum castell_status cst_measure_create(const struct cst_history *history,
     }
     count_tasks(measure);
     count_nodes(measure);
-    take_counters(measure);
     status = measure_kinds(measure) ? CASTELL_OK : no_memory();
     if (status == CASTELL_OK)
         status = cst_measure_sweep(measure);

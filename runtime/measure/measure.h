@@ -32,6 +32,7 @@ enum cst_measure_cause {
 };
 
 struct cst_measure_kind {
+    bool used;      /* by tasks of the program's */
     uint64_t count; /* of attempts */
     uint64_t total_ns;
     uint64_t median_ns;
@@ -43,11 +44,12 @@ struct cst_measure_kind {
 struct cst_measure {
     const struct cst_history *history;
     uint64_t tasks;
+    uint64_t kinds_used; /* by them */
     uint64_t attempts;
     uint64_t failed;
     uint64_t cancelled;
-    uint64_t failed_attempts; /* that were tried again */
-    uint64_t recomputed;      /* done before, and once more */
+    uint64_t retried;    /* attempts after one that failed */
+    uint64_t recomputed; /* done before, and once more */
     uint64_t lost_nodes;
     uint64_t cores;
     uint64_t begin_ns; /* the first task was submitted */

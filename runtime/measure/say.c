@@ -60,10 +60,10 @@ static bool say_size(const struct cst_measure *measure, char *text)
 
     (void)snprintf(
         text, CST_SENTENCE_SIZE,
-        "%" PRIu64 " task%s of %zu kind%s ran on %" PRIu64
+        "%" PRIu64 " task%s of %" PRIu64 " kind%s ran on %" PRIu64
         " core%s of %zu node%s in %s; the program took %s in all.",
-        measure->tasks, many(measure->tasks), history->kinds_count,
-        many(history->kinds_count), measure->cores, many(measure->cores),
+        measure->tasks, many(measure->tasks), measure->kinds_used,
+        many(measure->kinds_used), measure->cores, many(measure->cores),
         history->nodes_count, many(history->nodes_count),
         cst_say_time((double)(measure->end_ns - measure->begin_ns), tasks),
         cst_say_time((double)history->total_ns, total));
@@ -212,9 +212,83 @@ static bool say_moved(const struct cst_measure *measure, char *text)
     return true;
 }
 
+static bool say_devices(const struct cst_measure *measure, char *text)
+{
+    const struct cst_history *history = measure->history;
+    double wall = (double)(measure->end_ns - measure->begin_ns);
+    double busy = 0, bytes[3] = {0};
+    size_t counts[3] = {0};
+    char to[CST_SAY_SIZE], back[CST_SAY_SIZE];
+
+    if (history->kernels_count + history->copies_count == 0)
+        return false;
+    for (size_t i = 0; i < history->kernels_count; i++)
+        busy +=
+            (double)(history->kernels[i].end_ns - history->kernels[i].begin_ns);
+    for (size_t i = 0; i < history->copies_count; i++) {
+        counts[history->copies[i].way]++;
+        bytes[history->copies[i].way] += (double)history->copies[i].bytes;
+    }
+    (void)snprintf(
+        text, CST_SENTENCE_SIZE,
+        "%zu bod%s ran on %zu device%s, whose kernels took %.0f %% of the "
+        "time; %s went to devices in %zu cop%s and %s back in %zu, and %zu "
+        "cop%s went between devices.",
+        history->kernels_count, history->kernels_count == 1 ? "y" : "ies",
+        history->devices_count, many(history->devices_count),
+        wall > 0 ? 100 * busy / wall / (double)history->devices_count : 0,
+        cst_say_bytes(bytes[CST_HISTORY_TO_DEVICE], to),
+        counts[CST_HISTORY_TO_DEVICE],
+        counts[CST_HISTORY_TO_DEVICE] == 1 ? "y" : "ies",
+        cst_say_bytes(bytes[CST_HISTORY_TO_MAIN], back),
+        counts[CST_HISTORY_TO_MAIN], counts[CST_HISTORY_BETWEEN],
+        counts[CST_HISTORY_BETWEEN] == 1 ? "y" : "ies");
+    return true;
+}
+
+/* How long the run had to wait for nodes, and what for nothing. */
+static bool say_grown(const struct cst_measure *measure, char *text)
+{
+    const struct cst_history *history = measure->history;
+    size_t came = 0, refused = 0, cancelled = 0;
+    double waited = 0, most = 0;
+    char mean[CST_SAY_SIZE], longest[CST_SAY_SIZE];
+    int size;
+
+    if (history->requests_count == 0)
+        return false;
+    for (size_t i = 0; i < history->requests_count; i++) {
+        const struct cst_history_request *request = &history->requests[i];
+        bool here = request->came_ns != CST_HISTORY_NEVER;
+        double took = here ? (double)(request->came_ns - request->asked_ns) : 0;
+
+        came += here;
+        cancelled += !here && request->cancelled;
+        refused += !here && !request->cancelled &&
+                   request->over_ns != CST_HISTORY_NEVER;
+        waited += took;
+        most = took > most ? took : most;
+    }
+    size = snprintf(text, CST_SENTENCE_SIZE,
+                    "%zu node%s asked for while it ran: %zu came, %zu %s "
+                    "cancelled, %zu %s refused or did not come",
+                    history->requests_count,
+                    history->requests_count == 1 ? " was" : "s were", came,
+                    cancelled, cancelled == 1 ? "was" : "were", refused,
+                    refused == 1 ? "was" : "were");
+    if (came > 0)
+        size += snprintf(text + size, CST_SENTENCE_SIZE - (size_t)size,
+                         "; the run waited %s for each in the mean, %s for "
+                         "the slowest",
+                         cst_say_time(waited / (double)came, mean),
+                         cst_say_time(most, longest));
+    (void)snprintf(text + size, CST_SENTENCE_SIZE - (size_t)size, ".");
+    return true;
+}
+
 static bool say_failures(const struct cst_measure *measure, char *text)
 {
-    if (measure->failed + measure->cancelled + measure->failed_attempts +
+    if (measure->failed + measure->cancelled + measure->retried +
             measure->lost_nodes + measure->recomputed ==
         0) {
         (void)snprintf(text, CST_SENTENCE_SIZE, "Nothing failed.");
@@ -226,11 +300,10 @@ static bool say_failures(const struct cst_measure *measure, char *text)
         " attempt%s failed and %s made again; %" PRIu64
         " node%s lost, and %" PRIu64 " task%s computed again.",
         measure->failed, many(measure->failed), measure->cancelled,
-        measure->cancelled == 1 ? "was" : "were", measure->failed_attempts,
-        many(measure->failed_attempts),
-        measure->failed_attempts == 1 ? "was" : "were", measure->lost_nodes,
-        measure->lost_nodes == 1 ? " was" : "s were", measure->recomputed,
-        measure->recomputed == 1 ? " was" : "s were");
+        measure->cancelled == 1 ? "was" : "were", measure->retried,
+        many(measure->retried), measure->retried == 1 ? "was" : "were",
+        measure->lost_nodes, measure->lost_nodes == 1 ? " was" : "s were",
+        measure->recomputed, measure->recomputed == 1 ? " was" : "s were");
     return true;
 }
 
@@ -238,18 +311,30 @@ static bool say_holes(const struct cst_measure *measure, char *text)
 {
     const struct cst_history *history = measure->history;
     uint64_t lost = 0, holes = 0;
+    int size;
 
     for (size_t i = 0; i < history->nodes_count; i++) {
         lost += history->nodes[i].lost;
         holes += !history->nodes[i].has_trace || !history->nodes[i].whole;
     }
-    if (lost + holes == 0)
+    if (lost + holes + history->unseen == 0)
         return false;
-    (void)snprintf(text, CST_SENTENCE_SIZE,
-                   "This is not all: %" PRIu64 " event%s lost, and the traces "
-                   "of %" PRIu64 " node%s missing or without an end.",
-                   lost, lost == 1 ? " was" : "s were", holes,
-                   holes == 1 ? " are" : "s are");
+    size = snprintf(text, CST_SENTENCE_SIZE, "This is not all:");
+    if (lost > 0)
+        size += snprintf(text + size, CST_SENTENCE_SIZE - (size_t)size,
+                         " %" PRIu64 " event%s lost;", lost,
+                         lost == 1 ? " was" : "s were");
+    if (holes > 0)
+        size += snprintf(text + size, CST_SENTENCE_SIZE - (size_t)size,
+                         " the traces of %" PRIu64
+                         " node%s missing or without an end;",
+                         holes, holes == 1 ? " are" : "s are");
+    if (history->unseen > 0)
+        size += snprintf(text + size, CST_SENTENCE_SIZE - (size_t)size,
+                         " %" PRIu64 " bod%s that ended there %s not in them;",
+                         history->unseen, history->unseen == 1 ? "y" : "ies",
+                         history->unseen == 1 ? "is" : "are");
+    text[size - 1] = '.';
     return true;
 }
 
@@ -257,8 +342,8 @@ bool cst_measure_sentence(const struct cst_measure *measure, int number,
                           char text[CST_SENTENCE_SIZE])
 {
     static bool (*const sayers[])(const struct cst_measure *, char *) = {
-        say_size,    say_use,   say_limit,    say_critical, say_chain,
-        say_balance, say_moved, say_failures, say_holes,
+        say_size,  say_use,     say_limit, say_critical, say_chain, say_balance,
+        say_moved, say_devices, say_grown, say_failures, say_holes,
     };
     size_t i = 0;
 

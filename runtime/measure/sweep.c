@@ -64,7 +64,9 @@ static void add_attempt(struct sweep *sweep,
     int16_t program = is_main(history, attempt->track) ? 1 : 0;
     uint64_t ready = attempt->ready_ns;
 
-    if (track->executor == CST_HISTORY_NONE && attempt->cores <= 1)
+    /* What runs on a device takes no core, nor waits for one. */
+    if (track->device != CST_HISTORY_NONE ||
+        (track->executor == CST_HISTORY_NONE && attempt->cores <= 1))
         cores = 0;
     add(sweep, (struct change){.ns = attempt->started_ns,
                                .node = node,
@@ -74,7 +76,7 @@ static void add_attempt(struct sweep *sweep,
                                .node = node,
                                .busy = -cores,
                                .program = program});
-    if (ready == CST_HISTORY_NEVER)
+    if (ready == CST_HISTORY_NEVER || track->device != CST_HISTORY_NONE)
         return;
     add(sweep, (struct change){.ns = ready, .node = node, .ready = 1});
     add(sweep,

@@ -353,8 +353,9 @@ static bool loop_doze(struct cst_net *net)
 }
 
 /* There is nobody who could wake us: who sleeps polls again. */
-static void loop_sleep(struct cst_net *net, uint64_t timeout_ns)
+static bool loop_sleep(struct cst_net *net, uint64_t timeout_ns)
 {
+    return false;
 }
 
 static void loop_wake(struct cst_net *net)

@@ -8,13 +8,13 @@
 static void broadcast(struct cst_mesh *mesh, const struct cst_writer *segment,
                       const struct cst_peer *except)
 {
-    for (uint32_t i = 0; i < mesh->peers_count; i++) {
-        struct cst_peer *peer = mesh->peers[i];
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++) {
+        struct cst_peer *peer = mesh->links.peers[i];
 
         if (!peer || peer == except || !peer->control)
             continue;
         cst_put_raw(&peer->control->out, segment->bytes, segment->size);
-        (void)cst_conn_flush(mesh, peer->control);
+        (void)cst_conn_flush(&mesh->links.conns, peer->control);
     }
 }
 
@@ -32,7 +32,7 @@ void cst_master_take(struct cst_mesh *mesh, struct cst_conn *conn)
 {
     uint64_t deadline_ns = conn->deadline_ns;
 
-    cst_conn_admit(mesh, conn, CST_CONN_CONTROL, NULL);
+    cst_conn_admit(&mesh->links.conns, conn, CST_CONN_CONTROL, NULL);
     conn->deadline_ns = deadline_ns; /* until it has joined */
     cst_master_read(mesh, conn);
 }
@@ -40,9 +40,9 @@ void cst_master_take(struct cst_mesh *mesh, struct cst_conn *conn)
 static void refuse(struct cst_mesh *mesh, struct cst_conn *conn,
                    const char *why)
 {
-    cst_mesh_tell(mesh, CST_TELL_REFUSED, "a process at %s was refused: %s",
-                  conn->who, why);
-    cst_shake_refuse(mesh, conn, why);
+    cst_conns_tell(&mesh->links.conns, CST_TELL_REFUSED,
+                   "a process at %s was refused: %s", conn->who, why);
+    cst_shake_refuse(&mesh->links.conns, conn, why);
 }
 
 /* What a new worker must know: itself, the master, the others. */
@@ -51,22 +51,22 @@ static void welcome(struct cst_mesh *mesh, struct cst_peer *peer)
     struct cst_writer *out = &peer->control->out;
     struct cst_welcome words = {.number = peer->number,
                                 .heartbeat_ns = mesh->heartbeat_ns,
-                                .dead_ns = mesh->dead_ns};
+                                .dead_ns = mesh->links.conns.dead_ns};
     struct cst_peer_text master = {.number = CST_NET_MASTER,
-                                   .where = mesh->where,
+                                   .where = mesh->links.conns.where,
                                    .hello = mesh->hello,
                                    .hello_size = mesh->hello_size};
 
     cst_put_welcome(out, &words);
     cst_put_peer(out, CST_SEGMENT_PEER, &master);
-    for (uint32_t i = 0; i < mesh->peers_count; i++) {
-        const struct cst_peer *other = mesh->peers[i];
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++) {
+        const struct cst_peer *other = mesh->links.peers[i];
 
         if (other && other != peer && other->state == CST_PEER_IN)
             put_peer(out, other);
     }
     cst_segment_empty(out, CST_SEGMENT_BEAT); /* these are all */
-    (void)cst_conn_flush(mesh, peer->control);
+    (void)cst_conn_flush(&mesh->links.conns, peer->control);
 }
 
 /* The address that we see it at comes first: it surely leads there. */
@@ -99,7 +99,7 @@ static void prefer_seen(struct cst_where *where, const struct cst_conn *conn)
 static bool join(struct cst_mesh *mesh, struct cst_conn *conn,
                  const uint8_t *body, uint32_t size)
 {
-    const struct cst_net_owner *owner = &mesh->net.owner;
+    const struct cst_net_owner *owner = &mesh->links.net.owner;
     char why[CST_NET_WHY_MAX] = "the master does not want it";
     struct cst_writer news = {0};
     struct cst_peer_text text;
@@ -107,17 +107,17 @@ static bool join(struct cst_mesh *mesh, struct cst_conn *conn,
 
     if (conn->peer || !cst_get_peer(body, size, &text))
         return false;
-    if (mesh->peers_count >= CST_NET_PEERS_MAX) {
+    if (mesh->links.peers_count >= CST_NET_PEERS_MAX) {
         refuse(mesh, conn, "every number of this run has been given");
         return true;
     }
-    mesh->net.told++;
+    mesh->links.net.told++;
     if (!owner->admit(owner->owner, text.hello, text.hello_size, why)) {
         why[sizeof(why) - 1] = '\0';
         refuse(mesh, conn, why);
         return true;
     }
-    text.number = mesh->peers_count;
+    text.number = mesh->links.peers_count;
     prefer_seen(&text.where, conn);
     peer = cst_mesh_add_peer(mesh, &text);
     if (!peer) {
@@ -131,8 +131,9 @@ static bool join(struct cst_mesh *mesh, struct cst_conn *conn,
     put_peer(&news, peer);
     broadcast(mesh, &news, peer);
     cst_writer_release(&news);
-    cst_mesh_timer(mesh, mesh->now_ns + mesh->heartbeat_ns);
-    mesh->net.told++;
+    cst_conns_timer(&mesh->links.conns,
+                    mesh->links.conns.now_ns + mesh->heartbeat_ns);
+    mesh->links.net.told++;
     owner->joined(owner->owner, peer->number, peer->about->hello,
                   peer->about->hello_size);
     return true;
@@ -152,9 +153,9 @@ void cst_master_end(struct cst_mesh *mesh, struct cst_peer *peer,
     cst_put_news(
         &control->out, CST_SEGMENT_GO, 0,
         how == CST_NET_LEFT ? CST_NET_OVER_LEFT : CST_NET_OVER_SENT_AWAY, text);
-    (void)cst_conn_flush(mesh, control);
+    (void)cst_conn_flush(&mesh->links.conns, control);
     peer->control = NULL;
-    cst_conn_close(mesh, control);
+    cst_conn_close(&mesh->links.conns, control);
     cst_put_news(&news, CST_SEGMENT_GONE, peer->number, (uint8_t)how, text);
     broadcast(mesh, &news, NULL);
     cst_writer_release(&news);
@@ -163,12 +164,12 @@ void cst_master_end(struct cst_mesh *mesh, struct cst_peer *peer,
 
 void cst_master_call(struct cst_mesh *mesh, uint32_t from, uint32_t to)
 {
-    struct cst_peer *peer = cst_mesh_peer(mesh, to);
+    struct cst_peer *peer = cst_link_peer(&mesh->links, to);
 
     if (!peer || !peer->control)
         return;
     cst_put_news(&peer->control->out, CST_SEGMENT_CALL, from, 0, "");
-    (void)cst_conn_flush(mesh, peer->control);
+    (void)cst_conn_flush(&mesh->links.conns, peer->control);
 }
 
 /* Two workers do not reach each other: one of them must go. Who was accused
@@ -176,7 +177,7 @@ void cst_master_call(struct cst_mesh *mesh, uint32_t from, uint32_t to)
 static void cut(struct cst_mesh *mesh, struct cst_peer *accuser,
                 const struct cst_news_of *news)
 {
-    struct cst_peer *accused = cst_mesh_peer(mesh, news->number);
+    struct cst_peer *accused = cst_link_peer(&mesh->links, news->number);
     char why[CST_NET_WHY_MAX];
 
     if (accused && accused->state != CST_PEER_IN)
@@ -227,10 +228,10 @@ static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
 
 void cst_master_read(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    if (cst_conn_read_control(mesh, conn, take_segment))
+    if (cst_mesh_read_control(mesh, conn, take_segment))
         return;
     if (conn->peer)
-        cst_master_end(mesh, conn->peer, CST_NET_DIED, mesh->why);
+        cst_master_end(mesh, conn->peer, CST_NET_DIED, mesh->links.conns.why);
     else
-        cst_conn_close(mesh, conn);
+        cst_conn_close(&mesh->links.conns, conn);
 }

@@ -8,18 +8,18 @@ void cst_member_say(struct cst_mesh *mesh, enum cst_segment type,
     if (!mesh->control)
         return;
     cst_put_news(&mesh->control->out, type, number, 0, why);
-    (void)cst_conn_flush(mesh, mesh->control);
+    (void)cst_conn_flush(&mesh->links.conns, mesh->control);
 }
 
 void cst_member_take(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    struct cst_peer_text text = {.where = mesh->where,
+    struct cst_peer_text text = {.where = mesh->links.conns.where,
                                  .hello = mesh->hello,
                                  .hello_size = mesh->hello_size};
 
-    cst_conn_admit(mesh, conn, CST_CONN_CONTROL, NULL);
+    cst_conn_admit(&mesh->links.conns, conn, CST_CONN_CONTROL, NULL);
     cst_put_peer(&conn->out, CST_SEGMENT_JOIN, &text);
-    (void)cst_conn_flush(mesh, conn);
+    (void)cst_conn_flush(&mesh->links.conns, conn);
     cst_member_read(mesh, conn);
 }
 
@@ -28,7 +28,7 @@ void cst_member_failed(struct cst_mesh *mesh, struct cst_conn *conn)
     /* cst_net_join() tries again, but not for ever with who refuses us. */
     if (conn->shake.refused)
         mesh->refusals++;
-    cst_conn_close(mesh, conn);
+    cst_conn_close(&mesh->links.conns, conn);
     if (mesh->control == conn)
         mesh->control = NULL;
 }
@@ -45,30 +45,35 @@ void cst_member_lost(struct cst_mesh *mesh, const char *why)
 
 void cst_member_leave(struct cst_mesh *mesh)
 {
-    for (uint32_t i = 0; i < mesh->peers_count; i++)
-        if (mesh->peers[i] && mesh->peers[i]->link &&
-            cst_link_busy(mesh->peers[i]->link))
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++)
+        if (mesh->links.peers[i] && mesh->links.peers[i]->link &&
+            cst_link_busy(mesh->links.peers[i]->link))
             return;
-    mesh->stay = CST_STAY_ASKED;
+    cst_mesh_set_stay(mesh, CST_STAY_ASKED);
     cst_segment_empty(&mesh->control->out, CST_SEGMENT_LEAVE);
-    (void)cst_conn_flush(mesh, mesh->control);
+    (void)cst_conn_flush(&mesh->links.conns, mesh->control);
 }
 
 static bool take_peer(struct cst_mesh *mesh, const uint8_t *body, uint32_t size)
 {
-    const struct cst_net_owner *owner = &mesh->net.owner;
+    const struct cst_net_owner *owner = &mesh->links.net.owner;
+    const struct cst_peer *known;
     struct cst_peer_text text;
     struct cst_peer *peer;
 
-    if (mesh->net.self == CST_NET_NOBODY || !cst_get_peer(body, size, &text) ||
-        text.number == mesh->net.self || cst_mesh_peer(mesh, text.number))
+    if (mesh->links.net.self == CST_NET_NOBODY ||
+        !cst_get_peer(body, size, &text) || text.number == mesh->links.net.self)
+        return false;
+    known = cst_link_peer(&mesh->links, text.number);
+    if (known && known->state != CST_PEER_EXPECTED)
         return false;
     peer = cst_mesh_add_peer(mesh, &text);
     if (!peer) {
-        cst_mesh_why(mesh, "no memory to know process %u", text.number);
+        cst_conns_why(&mesh->links.conns, "no memory to know process %u",
+                      text.number);
         return false;
     }
-    mesh->net.told++;
+    mesh->links.net.told++;
     owner->joined(owner->owner, peer->number, peer->about->hello,
                   peer->about->hello_size);
     return true;
@@ -79,12 +84,12 @@ static bool take_welcome(struct cst_mesh *mesh, const uint8_t *body,
 {
     struct cst_welcome words;
 
-    if (mesh->net.self != CST_NET_NOBODY ||
+    if (mesh->links.net.self != CST_NET_NOBODY ||
         !cst_get_welcome(body, size, &words))
         return false;
-    mesh->net.self = words.number;
+    mesh->links.net.self = mesh->links.conns.self = words.number;
     mesh->heartbeat_ns = words.heartbeat_ns;
-    mesh->dead_ns = words.dead_ns;
+    mesh->links.conns.dead_ns = words.dead_ns;
     return true;
 }
 
@@ -98,8 +103,8 @@ static bool take_news(struct cst_mesh *mesh, uint8_t type, const uint8_t *body,
         return false;
     switch (type) {
     case CST_SEGMENT_REFUSED:
-        cst_mesh_why(mesh, "the master refused: %s", news.why);
-        cst_mesh_over(mesh, CST_NET_OVER_SENT_AWAY, mesh->why);
+        cst_conns_why(&mesh->links.conns, "the master refused: %s", news.why);
+        cst_mesh_over(mesh, CST_NET_OVER_SENT_AWAY, mesh->links.conns.why);
         return true;
     case CST_SEGMENT_GO:
         cst_mesh_over(mesh,
@@ -108,11 +113,11 @@ static bool take_news(struct cst_mesh *mesh, uint8_t type, const uint8_t *body,
                       news.why);
         return true;
     case CST_SEGMENT_CALL:
-        cst_connect_called(mesh, news.number);
+        cst_connect_called(&mesh->links, news.number);
         return true;
     case CST_SEGMENT_GONE:
-        peer = cst_mesh_peer(mesh, news.number);
-        if (!peer || news.how == 0)
+        peer = cst_link_peer(&mesh->links, news.number);
+        if (!peer || peer->state == CST_PEER_EXPECTED || news.how == 0)
             return false;
         cst_mesh_peer_gone(mesh, peer, (enum cst_net_end)news.how, news.why);
         if (mesh->stay == CST_STAY_LEAVING)
@@ -131,9 +136,9 @@ static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
     case CST_SEGMENT_BEAT:
         /* The first one says that all who are there have been named. */
         if (mesh->stay == CST_STAY_JOINING &&
-            mesh->net.self != CST_NET_NOBODY) {
-            mesh->stay = CST_STAY_IN;
-            cst_mesh_timer(mesh, 0);
+            mesh->links.net.self != CST_NET_NOBODY) {
+            cst_mesh_set_stay(mesh, CST_STAY_IN);
+            cst_conns_timer(&mesh->links.conns, 0);
         }
         return true;
     case CST_SEGMENT_WELCOME:
@@ -147,6 +152,6 @@ static bool take_segment(struct cst_mesh *mesh, struct cst_conn *conn,
 
 void cst_member_read(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    if (!cst_conn_read_control(mesh, conn, take_segment))
-        cst_member_lost(mesh, mesh->why);
+    if (!cst_mesh_read_control(mesh, conn, take_segment))
+        cst_member_lost(mesh, mesh->links.conns.why);
 }

@@ -1,48 +1,46 @@
-/* mesh.c - the real net: what happens in a poll, and how it sleeps. */
+/* mesh.c - the real net: what happens in a poll. */
 #include "net/mesh.h"
 
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/thread.h"
-#include "net/mpi.h"
+#include "link/mpi.h"
+#include "link/near.h"
 #include "net/open.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { CST_EVENTS = 64 };
 
 /* ---- A poll --------------------------------------------------------------------- */
 
-/* A handshake that came to nothing: mesh->why. */
+/* A handshake that came to nothing: mesh->links.conns.why. */
 static void stranger_failed(struct cst_mesh *mesh, struct cst_conn *conn)
 {
     if (!conn->outgoing)
-        cst_conn_close(mesh, conn);
+        cst_conn_close(&mesh->links.conns, conn);
     else if (conn->shake.hello.kind == CST_LINK_CONTROL)
         cst_member_failed(mesh, conn);
     else
-        cst_connect_failed(mesh, conn);
+        cst_connect_failed(&mesh->links, conn);
 }
 
 /* It has shown that it knows the secret; there may be more to read already. */
 static void stranger_proven(struct cst_mesh *mesh, struct cst_conn *conn)
 {
     if (conn->shake.hello.kind == CST_LINK_DATA) {
-        cst_connect_take(mesh, conn);
+        cst_connect_take(&mesh->links, conn);
         if (conn->what == CST_CONN_DATA)
-            cst_tcp_read(mesh, conn);
+            cst_tcp_read(&mesh->links, conn);
     } else if (conn->outgoing) {
         cst_member_take(mesh, conn);
-    } else if (mesh->net.self == CST_NET_MASTER) {
+    } else if (mesh->links.net.self == CST_NET_MASTER) {
         cst_master_take(mesh, conn);
     } else {
-        cst_shake_refuse(mesh, conn, "this is not the master");
+        cst_shake_refuse(&mesh->links.conns, conn, "this is not the master");
     }
 }
 
@@ -55,12 +53,12 @@ static bool finish_connecting(struct cst_mesh *mesh, struct cst_conn *conn)
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size))
         error = errno;
     if (error) {
-        cst_mesh_why(mesh, "%s cannot be reached: %s", conn->who,
-                     cst_reason(error));
+        cst_conns_why(&mesh->links.conns, "%s cannot be reached: %s", conn->who,
+                      cst_reason(error));
         return false;
     }
-    cst_shake_begin(mesh, conn);
-    return cst_conn_flush(mesh, conn);
+    cst_shake_begin(&mesh->links.conns, conn);
+    return cst_conn_flush(&mesh->links.conns, conn);
 }
 
 static void stranger_event(struct cst_mesh *mesh, struct cst_conn *conn)
@@ -71,18 +69,18 @@ static void stranger_event(struct cst_mesh *mesh, struct cst_conn *conn)
         stranger_failed(mesh, conn);
         return;
     }
-    if (cst_conn_read(mesh, conn) < 0) {
+    if (cst_conn_read(&mesh->links.conns, conn) < 0) {
         stranger_failed(mesh, conn);
         return;
     }
     while (conn->in_end > conn->in_begin && step == 0) {
         size_t before = conn->in_begin;
 
-        step = cst_shake_step(mesh, conn);
+        step = cst_shake_step(&mesh->links.conns, conn);
         if (step == 0 && conn->in_begin == before)
             break;
     }
-    if (step < 0 || !cst_conn_flush(mesh, conn))
+    if (step < 0 || !cst_conn_flush(&mesh->links.conns, conn))
         stranger_failed(mesh, conn);
     else if (step > 0)
         stranger_proven(mesh, conn);
@@ -93,25 +91,27 @@ static void conn_event(struct cst_mesh *mesh, struct cst_conn *conn,
 {
     switch (conn->what) {
     case CST_CONN_LISTENER:
-        cst_conn_accept(mesh);
+        cst_conn_accept(&mesh->links.conns, conn);
         break;
     case CST_CONN_STRANGER:
         stranger_event(mesh, conn);
         break;
     case CST_CONN_CONTROL:
-        if (mesh->net.self == CST_NET_MASTER)
+        if (mesh->links.net.self == CST_NET_MASTER)
             cst_master_read(mesh, conn);
         else
             cst_member_read(mesh, conn);
         /* One that has broken shows when it is read. */
         if (conn->what == CST_CONN_CONTROL)
-            (void)cst_conn_flush(mesh, conn);
+            (void)cst_conn_flush(&mesh->links.conns, conn);
         break;
     case CST_CONN_DATA:
-        if (events & ~(uint32_t)EPOLLOUT)
-            cst_tcp_read(mesh, conn);
+        if (conn->reads_pipe)
+            cst_near_event(&mesh->links, conn);
+        else if (events & ~(uint32_t)EPOLLOUT)
+            cst_tcp_read(&mesh->links, conn);
         if (conn->what == CST_CONN_DATA && (events & EPOLLOUT))
-            cst_tcp_push(mesh, conn->peer->link);
+            cst_tcp_push(&mesh->links, conn->peer->link);
         break;
     case CST_CONN_CLOSED:
     default:
@@ -121,86 +121,98 @@ static void conn_event(struct cst_mesh *mesh, struct cst_conn *conn,
 
 static void stranger_late(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    cst_mesh_why(mesh,
-                 "%s did not show in time that it knows this run's secret",
-                 conn->who);
+    cst_conns_why(&mesh->links.conns,
+                  "%s did not show in time that it knows this run's secret",
+                  conn->who);
     if (!conn->outgoing)
-        cst_mesh_tell(mesh, CST_TELL_SLOW, "a process at %s: closed",
-                      mesh->why);
+        cst_conns_tell(&mesh->links.conns, CST_TELL_SLOW,
+                       "a process at %s: closed", mesh->links.conns.why);
     stranger_failed(mesh, conn);
 }
 
 /* A control connection: say that we live, and look whether the other side does. */
 static void beat(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    if (mesh->now_ns - conn->heard_ns > mesh->dead_ns) {
-        cst_mesh_why(mesh, "nothing was heard of it for %.1f s",
-                     (double)(mesh->now_ns - conn->heard_ns) / 1e9);
+    if (mesh->links.conns.now_ns - conn->heard_ns > mesh->links.conns.dead_ns) {
+        cst_conns_why(&mesh->links.conns, "nothing was heard of it for %.1f s",
+                      (double)(mesh->links.conns.now_ns - conn->heard_ns) /
+                          1e9);
         if (conn == mesh->control)
-            cst_member_lost(mesh, mesh->why);
+            cst_member_lost(mesh, mesh->links.conns.why);
         else if (conn->peer)
-            cst_master_end(mesh, conn->peer, CST_NET_DIED, mesh->why);
+            cst_master_end(mesh, conn->peer, CST_NET_DIED,
+                           mesh->links.conns.why);
         return;
     }
-    if (mesh->now_ns - conn->spoke_ns >= mesh->heartbeat_ns) {
+    if (mesh->links.conns.now_ns - conn->spoke_ns >= mesh->heartbeat_ns) {
         if (conn->out.size == 0)
             cst_segment_empty(&conn->out, CST_SEGMENT_BEAT);
-        conn->spoke_ns = mesh->now_ns;
-        (void)cst_conn_flush(mesh, conn);
+        conn->spoke_ns = mesh->links.conns.now_ns;
+        (void)cst_conn_flush(&mesh->links.conns, conn);
     }
-    cst_mesh_timer(mesh, conn->spoke_ns + mesh->heartbeat_ns);
+    cst_conns_timer(&mesh->links.conns, conn->spoke_ns + mesh->heartbeat_ns);
 }
 
 static void conn_timer(struct cst_mesh *mesh, struct cst_conn *conn)
 {
-    if (conn->deadline_ns && mesh->now_ns >= conn->deadline_ns) {
+    if (conn->deadline_ns && mesh->links.conns.now_ns >= conn->deadline_ns) {
         if (conn->what == CST_CONN_STRANGER)
             stranger_late(mesh, conn);
         else
-            cst_conn_close(mesh, conn);
+            cst_conn_close(&mesh->links.conns, conn);
         return;
     }
     if (conn->deadline_ns)
-        cst_mesh_timer(mesh, conn->deadline_ns);
+        cst_conns_timer(&mesh->links.conns, conn->deadline_ns);
     if (conn->what == CST_CONN_CONTROL && mesh->stay != CST_STAY_JOINING)
         beat(mesh, conn);
+}
+
+static void listen_again(const struct cst_mesh *mesh, struct cst_conn *listener)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = listener};
+
+    (void)epoll_ctl(mesh->links.conns.epoll, EPOLL_CTL_MOD, listener->fd,
+                    &event);
 }
 
 static void run_timers(struct cst_mesh *mesh)
 {
     struct cst_conn *next;
 
-    mesh->timer_ns = CST_NEVER;
-    for (struct cst_conn *conn = mesh->conns; conn; conn = next) {
+    mesh->links.conns.timer_ns = CST_NEVER;
+    for (struct cst_conn *conn = mesh->links.conns.first; conn; conn = next) {
         next = conn->next;
         conn_timer(mesh, conn);
         if (mesh->stay == CST_STAY_OVER)
             return;
         /* Ending a peer may have closed more than this one: begin anew. */
         if (next && next->what == CST_CONN_CLOSED)
-            next = mesh->conns;
+            next = mesh->links.conns.first;
     }
-    if (mesh->listen_again_ns && mesh->now_ns >= mesh->listen_again_ns) {
-        struct epoll_event event = {.events = EPOLLIN,
-                                    .data.ptr = mesh->listener};
-
-        mesh->listen_again_ns = 0;
-        (void)epoll_ctl(mesh->epoll, EPOLL_CTL_MOD, mesh->listener->fd, &event);
-    } else if (mesh->listen_again_ns) {
-        cst_mesh_timer(mesh, mesh->listen_again_ns);
+    if (mesh->links.conns.listen_again_ns &&
+        mesh->links.conns.now_ns >= mesh->links.conns.listen_again_ns) {
+        mesh->links.conns.listen_again_ns = 0;
+        listen_again(mesh, mesh->links.conns.listener);
+        if (mesh->links.conns.near_listener)
+            listen_again(mesh, mesh->links.conns.near_listener);
+    } else if (mesh->links.conns.listen_again_ns) {
+        cst_conns_timer(&mesh->links.conns, mesh->links.conns.listen_again_ns);
     }
-    for (uint32_t i = 0; i < mesh->peers_count; i++)
-        if (mesh->peers[i] && mesh->peers[i]->link)
-            cst_connect_timer(mesh, mesh->peers[i]->link);
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++)
+        if (mesh->links.peers[i] && mesh->links.peers[i]->link)
+            cst_connect_timer(&mesh->links, mesh->links.peers[i]->link);
 }
 
 /* We ourselves were stopped, or busy: nobody was silent but us. */
 static void forgive(struct cst_mesh *mesh)
 {
-    for (struct cst_conn *conn = mesh->conns; conn; conn = conn->next) {
-        conn->heard_ns = mesh->now_ns;
+    for (struct cst_conn *conn = mesh->links.conns.first; conn;
+         conn = conn->next) {
+        conn->heard_ns = mesh->links.conns.now_ns;
         if (conn->deadline_ns)
-            conn->deadline_ns = mesh->now_ns + mesh->shake_ns;
+            conn->deadline_ns =
+                mesh->links.conns.now_ns + mesh->links.conns.shake_ns;
     }
 }
 
@@ -209,8 +221,8 @@ static void run_wishes(struct cst_mesh *mesh)
 {
     if (mesh->expels) {
         mesh->expels = false;
-        for (uint32_t i = 0; i < mesh->peers_count; i++) {
-            struct cst_peer *peer = mesh->peers[i];
+        for (uint32_t i = 0; i < mesh->links.peers_count; i++) {
+            struct cst_peer *peer = mesh->links.peers[i];
 
             if (peer && peer->state == CST_PEER_IN && *peer->about->sent_away)
                 cst_master_end(mesh, peer, CST_NET_SENT_AWAY,
@@ -218,44 +230,40 @@ static void run_wishes(struct cst_mesh *mesh)
         }
     }
     if (mesh->wants_to_leave && mesh->stay == CST_STAY_IN) {
-        mesh->stay = CST_STAY_LEAVING;
-        for (uint32_t i = 0; i < mesh->peers_count; i++)
-            if (mesh->peers[i] && mesh->peers[i]->link) {
-                mesh->peers[i]->link->probes = true;
-                cst_link_touch(mesh, mesh->peers[i]->link);
+        cst_mesh_set_stay(mesh, CST_STAY_LEAVING);
+        for (uint32_t i = 0; i < mesh->links.peers_count; i++)
+            if (mesh->links.peers[i] && mesh->links.peers[i]->link) {
+                mesh->links.peers[i]->link->probes = true;
+                cst_link_touch(&mesh->links, mesh->links.peers[i]->link);
             }
         cst_member_leave(mesh);
     }
 }
 
-/* Let who sleeps know of a deadline that is sooner than it thought. */
-static void set_wakeup(struct cst_mesh *mesh)
+static bool has_mail(const struct cst_mesh *mesh)
 {
-    uint64_t before_ns =
-        atomic_load_explicit(&mesh->wakeup_ns, memory_order_relaxed);
-
-    if (mesh->mpi)
-        atomic_store_explicit(&mesh->restless, cst_mpi_restless(mesh->mpi),
-                              memory_order_relaxed);
-    if (mesh->timer_ns == before_ns)
-        return;
-    atomic_store(&mesh->wakeup_ns, mesh->timer_ns);
-    if (mesh->timer_ns < before_ns && !mesh->polling)
-        cst_net_wake(&mesh->net);
+    return mesh->links.box &&
+           atomic_load_explicit(cst_shm_box_word(mesh->links.box),
+                                memory_order_relaxed) != 0;
 }
 
-/* With MPI about, a look at the sockets would be the dearest part of a poll. */
+/* With MPI about, or when all that hurries comes through shared memory, a look
+   at the sockets would be the dearest part of a poll; and while there is mail,
+   for which somebody may have been woken, they wait once for the next one. */
 static void poll_sockets(struct cst_mesh *mesh)
 {
     struct epoll_event events[CST_EVENTS];
     int count;
 
-    if (mesh->mpi) {
-        if (mesh->now_ns - mesh->mpi->epoll_ns < CST_MPI_EPOLL_NS)
+    if (mesh->links.mpi || (mesh->links.piped && mesh->links.far == 0)) {
+        if (mesh->links.conns.now_ns - mesh->epoll_ns < CST_EPOLL_NS)
             return;
-        mesh->mpi->epoll_ns = mesh->now_ns;
+        mesh->spares = !mesh->spares && has_mail(mesh);
+        if (mesh->spares)
+            return;
+        mesh->epoll_ns = mesh->links.conns.now_ns;
     }
-    count = epoll_wait(mesh->epoll, events, CST_EVENTS, 0);
+    count = epoll_wait(mesh->links.conns.epoll, events, CST_EVENTS, 0);
     for (int i = 0; i < count && mesh->stay != CST_STAY_OVER; i++)
         conn_event(mesh, events[i].data.ptr, events[i].events);
 }
@@ -268,87 +276,28 @@ static uint32_t mesh_poll(struct cst_net *net)
     if (mesh->stay == CST_STAY_OVER)
         return 0;
     mesh->polling = true;
-    mesh->now_ns = cst_clock_ns();
-    if (mesh->now_ns - mesh->last_ns > mesh->dead_ns / 2)
+    mesh->links.conns.now_ns = cst_clock_ns();
+    if (mesh->links.conns.now_ns - mesh->last_ns >
+        mesh->links.conns.dead_ns / 2)
         forgive(mesh);
-    mesh->last_ns = mesh->now_ns;
+    mesh->last_ns = mesh->links.conns.now_ns;
     poll_sockets(mesh);
-    if (mesh->mpi && mesh->stay != CST_STAY_OVER)
-        cst_mpi_poll(mesh);
-    if (mesh->stay != CST_STAY_OVER && mesh->now_ns >= mesh->timer_ns)
+    if (mesh->links.box && mesh->stay != CST_STAY_OVER &&
+        cst_shm_box_take(mesh->links.box))
+        cst_near_poll(&mesh->links);
+    if (mesh->links.mpi && mesh->stay != CST_STAY_OVER)
+        cst_mpi_poll(&mesh->links);
+    if (mesh->stay != CST_STAY_OVER &&
+        mesh->links.conns.now_ns >= mesh->links.conns.timer_ns)
         run_timers(mesh);
     if (mesh->stay != CST_STAY_OVER)
         run_wishes(mesh);
     if (mesh->stay != CST_STAY_OVER)
-        cst_link_push_all(mesh);
-    cst_conn_sweep(mesh);
-    set_wakeup(mesh);
+        cst_link_push_all(&mesh->links);
+    cst_conn_sweep(&mesh->links.conns);
+    cst_mesh_set_wakeup(mesh);
     mesh->polling = false;
     return net->told;
-}
-
-/* ---- Sleep ------------------------------------------------------------------------ */
-
-static void mesh_flush(struct cst_net *net)
-{
-    struct cst_mesh *mesh = (struct cst_mesh *)net;
-
-    if (mesh->stay == CST_STAY_OVER)
-        return;
-    cst_link_push_all(mesh);
-    set_wakeup(mesh);
-}
-
-static bool mesh_doze(struct cst_net *net)
-{
-    struct cst_mesh *mesh = (struct cst_mesh *)net;
-
-    if (mesh->mpi && mesh->stay != CST_STAY_OVER)
-        cst_mpi_doze(mesh);
-    mesh_flush(net);
-    return true;
-}
-
-static void mesh_wake(struct cst_net *net)
-{
-    struct cst_mesh *mesh = (struct cst_mesh *)net;
-    uint64_t one = 1;
-
-    atomic_store(&mesh->rung, true);
-    if (atomic_load(&mesh->asleep) &&
-        write(mesh->bell, &one, sizeof(one)) != sizeof(one))
-        return; /* it is full: rung already */
-}
-
-static void mesh_sleep(struct cst_net *net, uint64_t timeout_ns)
-{
-    struct cst_mesh *mesh = (struct cst_mesh *)net;
-    struct pollfd files[2] = {{.fd = mesh->epoll, .events = POLLIN},
-                              {.fd = mesh->bell, .events = POLLIN}};
-    uint64_t deadline_ns =
-        atomic_load_explicit(&mesh->wakeup_ns, memory_order_relaxed);
-    uint64_t now_ns = cst_clock_ns();
-    struct timespec timeout;
-    uint64_t count;
-
-    if (deadline_ns <= now_ns)
-        return;
-    if (atomic_load_explicit(&mesh->restless, memory_order_relaxed) &&
-        timeout_ns > CST_MPI_NAP_NS)
-        timeout_ns = CST_MPI_NAP_NS;
-    if (deadline_ns - now_ns < timeout_ns)
-        timeout_ns = deadline_ns - now_ns;
-    if (timeout_ns > CST_NS_PER_S * 3600)
-        timeout_ns = CST_NS_PER_S * 3600;
-    timeout.tv_sec = (time_t)(timeout_ns / CST_NS_PER_S);
-    timeout.tv_nsec = (long)(timeout_ns % CST_NS_PER_S);
-    atomic_store(&mesh->asleep, true);
-    if (!atomic_load(&mesh->rung))
-        (void)ppoll(files, 2, &timeout, NULL);
-    atomic_store(&mesh->asleep, false);
-    atomic_store(&mesh->rung, false);
-    if (read(mesh->bell, &count, sizeof(count)) < 0)
-        return; /* nobody has rung */
 }
 
 /* ---- The rest of the table ---------------------------------------------------------- */
@@ -365,7 +314,7 @@ static void mesh_leave(struct cst_net *net)
 static void mesh_expel(struct cst_net *net, uint32_t number, const char *why)
 {
     struct cst_mesh *mesh = (struct cst_mesh *)net;
-    struct cst_peer *peer = cst_mesh_peer(mesh, number);
+    struct cst_peer *peer = cst_link_peer(&mesh->links, number);
 
     if (!peer || peer->state != CST_PEER_IN || *peer->about->sent_away)
         return;
@@ -381,16 +330,24 @@ static enum castell_status mesh_send(struct cst_net *net, uint32_t number,
                                      const struct cst_net_payload *payload)
 {
     struct cst_mesh *mesh = (struct cst_mesh *)net;
-    struct cst_peer *peer = cst_mesh_peer(mesh, number);
+    struct cst_peer *peer = cst_link_peer(&mesh->links, number);
     struct cst_link *link;
 
-    if (!peer || peer->state != CST_PEER_IN || mesh->stay == CST_STAY_OVER)
+    /* Who has told us of it may have overtaken the news that it has come. */
+    if (!peer && number < CST_NET_PEERS_MAX && net->self != CST_NET_MASTER &&
+        (mesh->stay == CST_STAY_IN || mesh->stay == CST_STAY_LEAVING)) {
+        peer = cst_mesh_expect_peer(mesh, number);
+        if (!peer)
+            return cst_fail(CASTELL_ERR_NO_MEMORY,
+                            "no memory to know process %u", number);
+    }
+    if (!peer || peer->state == CST_PEER_GONE || mesh->stay == CST_STAY_OVER)
         return cst_fail(CASTELL_ERR_NODE_LOST, "process %u is not in the run",
                         number);
     link = cst_link_get(peer);
     if (!link)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a link");
-    return cst_link_send(mesh, link, header, header_size, payload);
+    return cst_link_send(&mesh->links, link, header, header_size, payload);
 }
 
 /* The messages of a stream that are not acknowledged. */
@@ -407,7 +364,7 @@ static bool mesh_counts(const struct cst_net *net, uint32_t number,
                         struct cst_net_counts *ret_counts)
 {
     const struct cst_peer *peer =
-        cst_mesh_peer((const struct cst_mesh *)net, number);
+        cst_link_peer(&((const struct cst_mesh *)net)->links, number);
     const struct cst_link *link;
 
     if (!peer)
@@ -428,12 +385,15 @@ static bool mesh_counts(const struct cst_net *net, uint32_t number,
 const struct cst_net_ops cst_mesh_ops = {
     .close = cst_mesh_close,
     .poll = mesh_poll,
-    .doze = mesh_doze,
-    .sleep = mesh_sleep,
-    .wake = mesh_wake,
+    .mail = cst_mesh_mail,
+    .doze = cst_mesh_doze,
+    .sleep = cst_mesh_sleep,
+    .attend = cst_mesh_attend,
+    .nudge = cst_mesh_nudge,
+    .wake = cst_mesh_wake,
     .leave = mesh_leave,
     .expel = mesh_expel,
     .send = mesh_send,
-    .flush = mesh_flush,
+    .flush = cst_mesh_flush,
     .counts = mesh_counts,
 };

@@ -1,24 +1,64 @@
 /*
- * mesh.h - what the parts of the mesh ask of each other.
+ * mesh.h - the real net: who is in the run, as this process knows it.
  *
- * Layer: net, private to it. Owner: the mesh's.
- *
- * In every function that says "tells" the owner may be called back, and may
- * send meanwhile. What else it may call takes effect at the end of the poll: no
- * link goes away under a function that works on it. A connection that is closed
- * stays in memory until then; its `what` says that it is closed.
+ * Layer: net, private to it. Owner: as net.h says; only what is atomic is
+ * touched by others. In every function that says "tells" the owner may be called
+ * back, see link/link.h.
  */
 #ifndef CST_NET_MESH_H
 #define CST_NET_MESH_H
 
 #include "castell.h"
-#include "net/conn.h"
+#include "link/link.h"
 #include "net/net_internal.h"
 
-/* ---- mesh.c: peers --------------------------------------------------------- */
+#include <stdatomic.h>
 
-/* NULL when there never was one, or it is ourselves. */
-struct cst_peer *cst_mesh_peer(const struct cst_mesh *mesh, uint32_t number);
+#define CST_EPOLL_NS 10000 /* where nothing hurries by sockets */
+
+enum cst_stay {
+    CST_STAY_JOINING = 1, /* worker: not yet welcome */
+    CST_STAY_IN,
+    CST_STAY_LEAVING, /* worker: waits until all is acknowledged */
+    CST_STAY_ASKED,   /* worker: has asked the master to let it go */
+    CST_STAY_OVER,
+};
+
+struct cst_mesh {
+    struct cst_links links; /* first; and first in it the net */
+    uint8_t *hello;
+    size_t hello_size;
+    uint64_t heartbeat_ns;
+    char *directory;
+
+    _Atomic(bool) rung;
+    _Atomic(bool) asleep;
+    _Atomic(bool) restless;      /* something must be polled all the time */
+    _Atomic(uint64_t) wakeup_ns; /* there is something to do then */
+
+    uint64_t last_ns;  /* when the poll before began */
+    uint64_t epoll_ns; /* when the sockets were looked at last */
+    bool spares;       /* a look at the sockets, the last time */
+    enum cst_stay stay;
+    enum cst_net_over over;   /* when its stay is */
+    bool polling;             /* the owner is being called back */
+    bool expels;              /* some peer's sent_away is set */
+    bool wants_to_leave;      /* since cst_net_leave() */
+    struct cst_conn *control; /* worker: to the master */
+    uint32_t refusals;        /* of our attempts to join */
+};
+
+static inline struct cst_mesh *cst_mesh_of(struct cst_links *links)
+{
+    return (struct cst_mesh *)links;
+}
+
+extern const struct cst_links_hooks cst_mesh_hooks;
+
+/* ---- peers.c --------------------------------------------------------------- */
+
+/* One that was named, as it is, or as one to come. NULL without memory. */
+struct cst_peer *cst_mesh_expect_peer(struct cst_mesh *mesh, uint32_t number);
 
 /* Add one, under its number. NULL without memory. */
 struct cst_peer *cst_mesh_add_peer(struct cst_mesh *mesh,
@@ -31,6 +71,29 @@ void cst_mesh_peer_gone(struct cst_mesh *mesh, struct cst_peer *peer,
 /* This process is not in the run any more. Tells the owner. */
 void cst_mesh_over(struct cst_mesh *mesh, enum cst_net_over how,
                    const char *why);
+
+/* One segment; false: it makes no sense. It may end the connection. */
+typedef bool cst_mesh_take_fn(struct cst_mesh *mesh, struct cst_conn *conn,
+                              uint8_t type, const uint8_t *body, uint32_t size);
+/*
+ * Read a control connection and take what has come, until nothing is left or it
+ * is no control connection any more. Returns false at its end, with links.conns.why.
+ */
+bool cst_mesh_read_control(struct cst_mesh *mesh, struct cst_conn *conn,
+                           cst_mesh_take_fn *take);
+
+/* ---- sleep.c; net.h says what they do ---------------------------------------- */
+
+void cst_mesh_flush(struct cst_net *net);
+bool cst_mesh_doze(struct cst_net *net);
+const _Atomic(uint32_t) *cst_mesh_mail(const struct cst_net *net);
+void cst_mesh_wake(struct cst_net *net);
+bool cst_mesh_sleep(struct cst_net *net, uint64_t timeout_ns);
+bool cst_mesh_nudge(struct cst_net *net, uint32_t number);
+void cst_mesh_attend(struct cst_net *net, bool begins);
+
+/* Let who sleeps know of a deadline that is sooner than it thought. */
+void cst_mesh_set_wakeup(struct cst_mesh *mesh);
 
 /* ---- master.c ---------------------------------------------------------------- */
 
@@ -66,114 +129,12 @@ void cst_member_leave(struct cst_mesh *mesh);
 void cst_member_say(struct cst_mesh *mesh, enum cst_segment type,
                     uint32_t number, const char *why);
 
-/* ---- link.c -------------------------------------------------------------------- */
-
-/* The link to that peer, made when there is none; NULL without memory. */
-struct cst_link *cst_link_get(struct cst_peer *peer);
-
-/* Drop it: what is on its way is lost. Tells. */
-void cst_link_destroy(struct cst_mesh *mesh, struct cst_link *link);
-
-CASTELL_MUST_CHECK enum castell_status
-cst_link_send(struct cst_mesh *mesh, struct cst_link *link, const void *header,
-              size_t header_size, const struct cst_net_payload *payload);
-
-/* Is there something that the peer has not acknowledged? */
-bool cst_link_busy(const struct cst_link *link);
-
-/* There is something to push. */
-void cst_link_touch(struct cst_mesh *mesh, struct cst_link *link);
-
-/* Push what is queued on all links. */
-void cst_link_push_all(struct cst_mesh *mesh);
-
-/* The marks that tell the peer how far we are. */
-struct cst_marks cst_link_marks(struct cst_link *link);
-
-/* The peer has told its own: forget what has arrived. Tells. */
-bool cst_link_acknowledge(struct cst_mesh *mesh, struct cst_link *link,
-                          const struct cst_marks *marks);
-
-/* Whatever was under way is lost: send again from what is acknowledged. */
-void cst_link_rewind(struct cst_link *link);
-
-/*
- * Bytes of the stream have come, from position link->stream_in on. Delivers the
- * whole messages among them; *ret_used is how many bytes they have. False when
- * they make no sense. Tells.
- */
-bool cst_link_deliver(struct cst_mesh *mesh, struct cst_link *link,
-                      const uint8_t *bytes, size_t size, size_t *ret_used);
-
-/*
- * The header of a message with payload has come, of a number in the window.
- * NULL, with mesh->why, when it makes no sense or there is no memory. Tells.
- */
-struct cst_bulk_in *cst_link_bulk_begin(struct cst_mesh *mesh,
-                                        struct cst_link *link,
-                                        const struct cst_bulk_head *head);
-
-/* All of a payload has come: deliver it, in its order. Tells. */
-void cst_link_bulk_arrived(struct cst_mesh *mesh, struct cst_link *link,
-                           struct cst_bulk_in *in);
-
-/* The oldest message with payload that is expected. */
-static inline struct cst_bulk_in *cst_link_bulk_expected(struct cst_link *link)
+/* Its stay is that now. */
+static inline void cst_mesh_set_stay(struct cst_mesh *mesh, enum cst_stay stay)
 {
-    return &link->window[link->bulk_in % CST_BULK_WINDOW];
+    mesh->stay = stay;
+    mesh->links.over = stay == CST_STAY_OVER;
+    mesh->links.leaves = stay == CST_STAY_LEAVING;
 }
-
-/* The bytes of the stream at these positions, which are not acknowledged. */
-static inline uint8_t *cst_stream_at(const struct cst_stream *stream,
-                                     uint64_t position)
-{
-    return stream->bytes + stream->begin + (position - stream->acked);
-}
-
-/* Where to cut the stream behind `from`, between messages: after at most `max`
-   bytes, or one message. */
-uint64_t cst_stream_cut(const struct cst_stream *stream, uint64_t from,
-                        size_t max);
-
-/*
- * The memory of bytes [from, to) of these rows, in at most `max` pieces; returns
- * how many, and *ret_size of what is in them.
- */
-int cst_rows_pieces(const struct cst_rows *rows, size_t from, size_t to,
-                    struct iovec *pieces, int max, size_t *ret_size);
-
-/* ---- connect.c: connections of links ------------------------------------------- */
-
-/* A data connection has shown that it knows the secret. */
-void cst_connect_take(struct cst_mesh *mesh, struct cst_conn *conn);
-
-/* An attempt of ours came to nothing: mesh->why. */
-void cst_connect_failed(struct cst_mesh *mesh, struct cst_conn *conn);
-
-/* The link's connection is no more: mesh->why. */
-void cst_connect_broken(struct cst_mesh *mesh, struct cst_conn *conn);
-
-/* Get a connection, now or when its time has come. */
-void cst_connect_want(struct cst_mesh *mesh, struct cst_link *link);
-
-/* The peer wants us to connect. */
-void cst_connect_called(struct cst_mesh *mesh, uint32_t number);
-
-/* LINK has come. Tells. */
-bool cst_connect_linked(struct cst_mesh *mesh, struct cst_conn *conn,
-                        const struct cst_marks *marks);
-
-/* Look at the deadlines of a link. */
-void cst_connect_timer(struct cst_mesh *mesh, struct cst_link *link);
-
-/* ---- tcp.c ------------------------------------------------------------------------ */
-
-extern const struct cst_carrier cst_tcp_carrier;
-
-/* Something to read on a data connection. Tells. */
-void cst_tcp_read(struct cst_mesh *mesh, struct cst_conn *conn);
-
-/* Write what is to be written on it, of control segments at least. */
-void cst_tcp_push(struct cst_mesh *mesh, struct cst_link *link);
 
 #endif

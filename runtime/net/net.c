@@ -2,7 +2,8 @@
 #include "net/net.h"
 
 #include "base/fail.h"
-#include "net/mpi.h"
+#include "link/mpi.h"
+#include "net/mesh.h"
 
 void cst_net_leave(struct cst_net *net)
 {
@@ -32,14 +33,30 @@ uint32_t cst_net_poll(struct cst_net *net)
     return net->ops->poll(net);
 }
 
+const _Atomic(uint32_t) *cst_net_mail(const struct cst_net *net)
+{
+    return net->ops->mail ? net->ops->mail(net) : NULL;
+}
+
 bool cst_net_doze(struct cst_net *net)
 {
     return net->ops->doze(net);
 }
 
-void cst_net_sleep(struct cst_net *net, uint64_t timeout_ns)
+bool cst_net_sleep(struct cst_net *net, uint64_t timeout_ns)
 {
-    net->ops->sleep(net, timeout_ns);
+    return net->ops->sleep(net, timeout_ns);
+}
+
+bool cst_net_nudge(struct cst_net *net, uint32_t peer)
+{
+    return net->ops->nudge && net->ops->nudge(net, peer);
+}
+
+void cst_net_attend(struct cst_net *net, bool begins)
+{
+    if (net->ops->attend)
+        net->ops->attend(net, begins);
 }
 
 void cst_net_wake(struct cst_net *net)

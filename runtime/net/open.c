@@ -1,13 +1,15 @@
 /* open.c - make a mesh, as its master or by joining it, and close it. */
 #include "net/open.h"
 
+#include "base/built.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "conn/rundir.h"
+#include "link/mpi.h"
+#include "link/near.h"
 #include "net/mesh.h"
-#include "net/mpi.h"
-#include "net/rundir.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -37,7 +39,7 @@ static enum castell_status check_options(const struct cst_net_options *options,
         return cst_fail(CASTELL_ERR_INVALID,
                         "a hello of %zu bytes is longer than %d",
                         options->hello_size, CST_NET_HELLO_MAX);
-    if (mesh->dead_ns < 2 * mesh->heartbeat_ns)
+    if (mesh->links.conns.dead_ns < 2 * mesh->heartbeat_ns)
         return cst_fail(CASTELL_ERR_INVALID,
                         "a process cannot be dead before two heartbeats");
     return CASTELL_OK;
@@ -48,17 +50,19 @@ static enum castell_status fill(struct cst_mesh *mesh,
                                 const struct cst_net_options *options)
 {
     mesh->hello = cst_alloc(options->hello_size ? options->hello_size : 1);
-    mesh->iovecs = cst_alloc(CST_IOVECS_MAX * sizeof(*mesh->iovecs));
-    mesh->waste = cst_alloc(CST_WASTE_SIZE);
+    mesh->links.iovecs =
+        cst_alloc(2 * (size_t)CST_IOVECS_MAX * sizeof(*mesh->links.iovecs));
+    mesh->links.waste = cst_alloc(CST_WASTE_SIZE);
     mesh->directory = cst_strdup(options->directory);
-    if (!mesh->hello || !mesh->iovecs || !mesh->waste || !mesh->directory)
+    if (!mesh->hello || !mesh->links.iovecs || !mesh->links.waste ||
+        !mesh->directory)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a net");
     if (options->hello_size)
         memcpy(mesh->hello, options->hello, options->hello_size);
     mesh->hello_size = options->hello_size;
-    mesh->epoll = epoll_create1(EPOLL_CLOEXEC);
-    mesh->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (mesh->epoll < 0 || mesh->bell < 0)
+    mesh->links.conns.epoll = epoll_create1(EPOLL_CLOEXEC);
+    mesh->links.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (mesh->links.conns.epoll < 0 || mesh->links.bell < 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "no descriptor for a net: %s",
                         cst_reason(errno));
     return CASTELL_OK;
@@ -72,35 +76,47 @@ static enum castell_status create(const struct cst_net_options *options,
     struct cst_mesh *mesh;
 
     if (sodium_init() < 0)
-        return cst_fail(CASTELL_ERR_SYSTEM, "libsodium cannot be used");
+        return cst_fail(CASTELL_ERR_SYSTEM,
+                        CST_BUILT_SODIUM
+                            ? "libsodium cannot be used"
+                            : "several processes need libsodium, which castell "
+                              "was built without");
     mesh = cst_zalloc(sizeof(*mesh));
     if (!mesh)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a net");
-    mesh->net.ops = &cst_mesh_ops;
-    mesh->net.owner = *owner;
-    mesh->net.self = CST_NET_NOBODY;
-    mesh->epoll = -1;
-    mesh->bell = -1;
-    mesh->timer_ns = CST_NEVER;
+    mesh->links.net.ops = &cst_mesh_ops;
+    mesh->links.net.owner = *owner;
+    mesh->links.net.self = CST_NET_NOBODY;
+    mesh->links.hooks = &cst_mesh_hooks;
+    mesh->links.conns.self = CST_NET_NOBODY;
+    mesh->links.conns.log = owner->log;
+    mesh->links.conns.log_owner = owner->owner;
+    mesh->links.conns.closing = cst_near_close;
+    mesh->links.conns.epoll = -1;
+    mesh->links.bell = -1;
+    mesh->links.conns.timer_ns = CST_NEVER;
     atomic_init(&mesh->wakeup_ns, CST_NEVER);
     mesh->heartbeat_ns = or_default(options->heartbeat_ns, CST_HEARTBEAT_NS);
-    mesh->dead_ns = or_default(options->dead_ns, CST_DEAD_NS);
-    mesh->shake_ns = or_default(options->shake_ns, CST_SHAKE_NS);
-    mesh->silent_ns = or_default(options->silent_ns, CST_SILENT_NS);
-    mesh->now_ns = mesh->last_ns = cst_clock_ns();
+    mesh->links.conns.dead_ns = or_default(options->dead_ns, CST_DEAD_NS);
+    mesh->links.conns.shake_ns = or_default(options->shake_ns, CST_SHAKE_NS);
+    mesh->links.silent_ns = or_default(options->silent_ns, CST_SILENT_NS);
+    mesh->links.conns.now_ns = mesh->last_ns = cst_clock_ns();
     status = check_options(options, mesh);
     if (!status)
         status = fill(mesh, options);
     if (!status)
-        status = cst_rundir_secret(options->directory, mesh->secret);
+        status =
+            cst_rundir_secret(options->directory, mesh->links.conns.secret);
     if (!status)
-        status = cst_conn_listen(mesh, options->address);
+        status = cst_conn_listen(&mesh->links.conns, options->address);
     if (status) {
-        cst_mesh_close(&mesh->net);
+        cst_mesh_close(&mesh->links.net);
         return status;
     }
+    if (options->shm)
+        cst_near_start(&mesh->links);
     if (options->mpi)
-        cst_mpi_start(mesh, options->modules);
+        cst_mpi_start(&mesh->links, options->modules);
     *ret_mesh = mesh;
     return CASTELL_OK;
 }
@@ -115,25 +131,25 @@ enum castell_status cst_net_open(const struct cst_net_options *options,
     status = create(options, owner, &mesh);
     if (status)
         return status;
-    mesh->net.self = CST_NET_MASTER;
-    mesh->stay = CST_STAY_IN;
-    mesh->peers = cst_zalloc(16 * sizeof(struct cst_peer *));
-    if (!mesh->peers) {
-        cst_mesh_close(&mesh->net);
+    mesh->links.net.self = mesh->links.conns.self = CST_NET_MASTER;
+    cst_mesh_set_stay(mesh, CST_STAY_IN);
+    mesh->links.peers = cst_zalloc(16 * sizeof(struct cst_peer *));
+    if (!mesh->links.peers) {
+        cst_mesh_close(&mesh->links.net);
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a net");
     }
-    mesh->peers_capacity = 16;
-    mesh->peers_count = 1; /* number 0 is ours */
-    status = cst_rundir_write(options->directory, &mesh->where);
+    mesh->links.peers_capacity = 16;
+    mesh->links.peers_count = 1; /* number 0 is ours */
+    status = cst_rundir_write(options->directory, &mesh->links.conns.where);
     if (status) {
-        cst_mesh_close(&mesh->net);
+        cst_mesh_close(&mesh->links.net);
         return status;
     }
-    *ret_net = &mesh->net;
+    *ret_net = &mesh->links.net;
     return CASTELL_OK;
 }
 
-/* What a worker's owner would hear while it joins and is refused. */
+/* What a worker's owner would hear while it joins: it is told afterwards. */
 static void ignore_over(void *owner, enum cst_net_over how, const char *why)
 {
 }
@@ -147,9 +163,9 @@ static enum castell_status look_for_master(struct cst_mesh *mesh, uint32_t turn)
     if (status)
         return status;
     if (mesh->refusals > where.addresses_count)
-        return cst_fail(CASTELL_ERR_UNSATISFIABLE, "%s", mesh->why);
-    mesh->control =
-        cst_conn_connect(mesh, &where, turn, CST_LINK_CONTROL, CST_NET_MASTER);
+        return cst_fail(CASTELL_ERR_UNSATISFIABLE, "%s", mesh->links.conns.why);
+    mesh->control = cst_conn_connect(&mesh->links.conns, &where, turn,
+                                     CST_LINK_CONTROL, CST_NET_MASTER);
     if (!mesh->control)
         return cst_fail(CASTELL_ERR_NODE_LOST, "the master cannot be reached");
     return CASTELL_OK;
@@ -164,25 +180,26 @@ static enum castell_status join(struct cst_mesh *mesh, uint64_t deadline_ns)
     for (;;) {
         enum castell_status status = CASTELL_OK;
 
-        (void)cst_net_poll(&mesh->net);
+        (void)cst_net_poll(&mesh->links.net);
         if (mesh->stay == CST_STAY_IN)
             return CASTELL_OK;
         if (mesh->stay == CST_STAY_OVER)
-            return cst_fail(CASTELL_ERR_UNSATISFIABLE, "%s", mesh->why);
-        if (!mesh->control && mesh->now_ns >= look_ns) {
+            return cst_fail(CASTELL_ERR_UNSATISFIABLE, "%s",
+                            mesh->links.conns.why);
+        if (!mesh->control && mesh->links.conns.now_ns >= look_ns) {
             status = look_for_master(mesh, turn++);
-            look_ns = mesh->now_ns + CST_LOOK_NS;
+            look_ns = mesh->links.conns.now_ns + CST_LOOK_NS;
         }
         if (status == CASTELL_ERR_INVALID ||
             status == CASTELL_ERR_UNSATISFIABLE)
             return status;
         if (status)
-            cst_mesh_why(mesh, "%s", castell_error_text());
-        if (mesh->now_ns >= deadline_ns)
+            cst_conns_why(&mesh->links.conns, "%s", castell_error_text());
+        if (mesh->links.conns.now_ns >= deadline_ns)
             return cst_fail(CASTELL_ERR_NODE_LOST,
                             "there is no master of run %s: %s", mesh->directory,
-                            mesh->why);
-        cst_net_sleep(&mesh->net, CST_LOOK_NS);
+                            mesh->links.conns.why);
+        (void)cst_net_sleep(&mesh->links.net, CST_LOOK_NS);
     }
 }
 
@@ -197,29 +214,35 @@ enum castell_status cst_net_join(const struct cst_net_options *options,
     status = create(options, owner, &mesh);
     if (status)
         return status;
-    mesh->stay = CST_STAY_JOINING;
-    mesh->net.owner.over = ignore_over;
-    status = join(mesh, mesh->now_ns + join_ns);
+    cst_mesh_set_stay(mesh, CST_STAY_JOINING);
+    mesh->links.net.owner.over = ignore_over;
+    status = join(mesh, mesh->links.conns.now_ns + join_ns);
+    mesh->links.net.owner.over = owner->over;
+    /* It was welcome, and in the same breath told to go: it has been in. */
+    if (status && mesh->stay == CST_STAY_OVER &&
+        mesh->links.net.self != CST_NET_NOBODY) {
+        owner->over(owner->owner, mesh->over, mesh->links.conns.why);
+        status = CASTELL_OK;
+    }
     if (status) {
-        cst_mesh_close(&mesh->net);
+        cst_mesh_close(&mesh->links.net);
         return status;
     }
-    mesh->net.owner.over = owner->over;
-    *ret_net = &mesh->net;
+    *ret_net = &mesh->links.net;
     return CASTELL_OK;
 }
 
 /* The end of a run: its workers are to go. */
 static void dismiss(struct cst_mesh *mesh)
 {
-    for (uint32_t i = 0; i < mesh->peers_count; i++) {
-        struct cst_peer *peer = mesh->peers[i];
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++) {
+        struct cst_peer *peer = mesh->links.peers[i];
 
         if (!peer || !peer->control)
             continue;
         cst_put_news(&peer->control->out, CST_SEGMENT_GO, 0,
                      CST_NET_OVER_SENT_AWAY, "the run is over");
-        (void)cst_conn_flush(mesh, peer->control);
+        (void)cst_conn_flush(&mesh->links.conns, peer->control);
     }
 }
 
@@ -227,32 +250,33 @@ void cst_mesh_close(struct cst_net *net)
 {
     struct cst_mesh *mesh = (struct cst_mesh *)net;
 
-    if (mesh->net.self == CST_NET_MASTER)
+    if (mesh->links.net.self == CST_NET_MASTER)
         dismiss(mesh);
-    mesh->stay = CST_STAY_OVER; /* calls nobody back */
-    for (uint32_t i = 0; i < mesh->peers_count; i++) {
-        struct cst_peer *peer = mesh->peers[i];
+    cst_mesh_set_stay(mesh, CST_STAY_OVER); /* calls nobody back */
+    for (uint32_t i = 0; i < mesh->links.peers_count; i++) {
+        struct cst_peer *peer = mesh->links.peers[i];
 
         if (!peer)
             continue;
         if (peer->link)
-            cst_link_destroy(mesh, peer->link);
+            cst_link_destroy(&mesh->links, peer->link);
         cst_free(peer->about);
         cst_free(peer);
     }
-    while (mesh->conns)
-        cst_conn_close(mesh, mesh->conns);
-    cst_conn_sweep(mesh);
-    cst_mpi_stop(mesh);
-    if (mesh->epoll >= 0)
-        close(mesh->epoll);
-    if (mesh->bell >= 0)
-        close(mesh->bell);
-    sodium_memzero(mesh->secret, sizeof(mesh->secret));
-    cst_free(mesh->peers);
+    while (mesh->links.conns.first)
+        cst_conn_close(&mesh->links.conns, mesh->links.conns.first);
+    cst_conn_sweep(&mesh->links.conns);
+    cst_mpi_stop(&mesh->links);
+    cst_near_stop(&mesh->links);
+    if (mesh->links.conns.epoll >= 0)
+        close(mesh->links.conns.epoll);
+    if (mesh->links.bell >= 0)
+        close(mesh->links.bell);
+    sodium_memzero(mesh->links.conns.secret, sizeof(mesh->links.conns.secret));
+    cst_free(mesh->links.peers);
     cst_free(mesh->hello);
-    cst_free(mesh->iovecs);
-    cst_free(mesh->waste);
+    cst_free(mesh->links.iovecs);
+    cst_free(mesh->links.waste);
     cst_free(mesh->directory);
     cst_free(mesh);
 }

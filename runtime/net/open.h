@@ -6,7 +6,7 @@
 #ifndef CST_NET_OPEN_H
 #define CST_NET_OPEN_H
 
-#include "net/net_internal.h"
+#include "net/mesh.h"
 
 extern const struct cst_net_ops cst_mesh_ops;
 

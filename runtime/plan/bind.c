@@ -275,8 +275,9 @@ bool cst_record_reads_poison(struct cst_plan *plan,
     return false;
 }
 
-static void add_use(struct cst_plan *plan, struct cst_plan_record *record,
-                    uint32_t at, struct cst_version *version, uint32_t access)
+void cst_record_add_use(struct cst_plan *plan, struct cst_plan_record *record,
+                        uint32_t at, struct cst_version *version,
+                        uint32_t access)
 {
     struct cst_use *use = &record->uses[at];
 
@@ -294,8 +295,8 @@ static void add_use(struct cst_plan *plan, struct cst_plan_record *record,
     cst_version_touch(plan, version);
 }
 
-static void add_output(struct cst_plan_record *record, uint32_t at,
-                       struct cst_version *version, uint32_t access)
+void cst_record_add_output(struct cst_plan_record *record, uint32_t at,
+                           struct cst_version *version, uint32_t access)
 {
     record->outputs[at] = (struct cst_plan_output){version, access};
     version->producer = record;
@@ -319,7 +320,7 @@ static uint32_t use_leaves(struct cst_plan *plan,
 
         if (!version)
             continue;
-        add_use(plan, record, --end, version, access);
+        cst_record_add_use(plan, record, --end, version, access);
         version->leaf = false;
         cst_version_unref(plan, version);
     }
@@ -348,7 +349,7 @@ static void make_leaf(struct cst_plan *plan, struct cst_plan_record *record,
     version->refs++;
     reduction->leaves[leaf] = version;
     reduction->count++;
-    add_output(record, at, version, access);
+    cst_record_add_output(record, at, version, access);
 }
 
 /* What is read, before anything that is made becomes what is held. */
@@ -369,7 +370,8 @@ static void bind_uses(struct cst_plan *plan, struct cst_plan_record *record)
             end = use_leaves(plan, record, walk.access, end);
         }
         datum = cst_datum_of(plan, fragment_of(hold));
-        add_use(plan, record, --end, cst_datum_read(plan, datum), walk.access);
+        cst_record_add_use(plan, record, --end, cst_datum_read(plan, datum),
+                           walk.access);
     }
     CST_ASSERT(end == 0);
     record->uses_count = record->uses_max;
@@ -400,7 +402,7 @@ static void bind_outputs(struct cst_plan *plan, struct cst_plan_record *record)
         version = cst_version_create(plan, &datum->region, datum);
         cst_datum_set_current(plan, datum, version);
         datum->doomed = false;
-        add_output(record, --end, version, walk.access);
+        cst_record_add_output(record, --end, version, walk.access);
     }
     CST_ASSERT(end == 0);
     record->outputs_count = record->outputs_max;

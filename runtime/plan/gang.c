@@ -10,6 +10,7 @@
  */
 #include "base/fail.h"
 #include "plan/plan_internal.h"
+#include "plan/replica.h"
 
 #include <string.h>
 
@@ -52,14 +53,43 @@ static void weigh(struct cst_plan_node *node,
                              : node->cores_asked - record->cores;
 }
 
-static bool may_join(const struct cst_plan *plan,
-                     const struct cst_plan_record *record,
+static bool is_alike(const struct cst_plan *plan,
+                     const struct cst_plan_node *lead,
                      const struct cst_plan_node *node,
                      const struct castell_constraint *constraint)
 {
-    return node != record->node && cst_node_runs_tasks(plan, node) &&
-           cst_node_fits(node, constraint) &&
-           strcmp(node->limits->arch, record->node->limits->arch) == 0;
+    return node != lead && cst_node_runs_tasks(plan, node) &&
+           cst_limits_fit(node->limits, constraint) &&
+           strcmp(node->limits->arch, lead->limits->arch) == 0;
+}
+
+/* So many could be its gang, with it as the lead. */
+static uint32_t count_fellows(const struct cst_plan *plan,
+                              const struct cst_plan_node *lead,
+                              const struct castell_constraint *constraint)
+{
+    uint32_t count = 1;
+
+    for (size_t i = 0; i < plan->live_count; i++)
+        count += is_alike(plan, lead, plan->live[i], constraint);
+    return count;
+}
+
+/* Only where another one could is it no lead: else nodes are waited for. */
+bool cst_gang_may_lead(const struct cst_plan *plan,
+                       const struct cst_plan_node *node,
+                       const struct castell_constraint *constraint)
+{
+    if (constraint->nodes <= 1 ||
+        count_fellows(plan, node, constraint) >= constraint->nodes)
+        return true;
+    for (size_t i = 0; i < plan->live_count; i++)
+        if (strcmp(plan->live[i]->limits->arch, node->limits->arch) != 0 &&
+            cst_node_runs_tasks(plan, plan->live[i]) &&
+            cst_limits_fit(plan->live[i]->limits, constraint) &&
+            count_fellows(plan, plan->live[i], constraint) >= constraint->nodes)
+            return false;
+    return true;
 }
 
 static bool is_chosen(const struct cst_plan_gang *gang, uint32_t count,
@@ -84,10 +114,11 @@ find_free(const struct cst_plan *plan, const struct cst_plan_gang *gang,
     for (size_t i = 0; i < plan->live_count; i++) {
         struct cst_plan_node *node = plan->live[i];
 
-        if (!may_join(plan, gang->record, node, constraint))
+        if (!is_alike(plan, gang->record->node, node, constraint))
             continue;
         ++*ret_there;
-        if (node->gang || is_chosen(gang, chosen, node) ||
+        if ((node->gate && !cst_record_opens(gang->record, node)) ||
+            node->gang || is_chosen(gang, chosen, node) ||
             (best && best->work_ns <= node->work_ns))
             continue;
         best = node;
@@ -105,8 +136,10 @@ static bool choose(struct cst_plan *plan, struct cst_plan_gang *gang)
 
     for (uint32_t i = 0; i < wanted; i++) {
         gang->others[i] = find_free(plan, gang, i, &constraint, &there);
-        if (there < wanted && plan->has_shrunk) {
-            gang->hopeless = true;
+        if (there < wanted && cst_plan_is_final(plan, &constraint)) {
+            /* Others than it may still have enough. */
+            gang->broken = !cst_gang_may_lead(plan, record->node, &constraint);
+            gang->hopeless = !gang->broken;
             gang->left = there + 1;
             plan->ops->disband(plan->context, record->node->number, record->id,
                                record->attempt);
@@ -126,14 +159,27 @@ static bool choose(struct cst_plan *plan, struct cst_plan_gang *gang)
     return true;
 }
 
+/* Does some node wait for it before it is open? */
+static bool opens_some(const struct cst_plan *plan,
+                       const struct cst_plan_record *record)
+{
+    for (size_t i = 0; i < plan->live_count; i++)
+        if (plan->live[i]->gate && cst_record_opens(record, plan->live[i]))
+            return true;
+    return false;
+}
+
 void cst_gangs_go(struct cst_plan *plan)
 {
     struct cst_plan_gang *gang = plan->gangs;
+    bool passed = false; /* one that has no nodes yet, which may have to open */
 
     for (; gang; gang = gang->next)
-        if (gang->others_count == 0 && !gang->hopeless &&
-            !gang->record->recalled && !choose(plan, gang) && !gang->hopeless)
-            return;
+        if (gang->others_count == 0 && !gang->hopeless && !gang->broken &&
+            !gang->record->recalled &&
+            (!passed || opens_some(plan, gang->record)) &&
+            !choose(plan, gang) && !gang->hopeless && !gang->broken)
+            passed = true;
 }
 
 /* ---- What nodes say ------------------------------------------------------ */

@@ -3,15 +3,7 @@
  */
 #include "base/fail.h"
 #include "plan/plan_internal.h"
-
-bool cst_plan_copy_room(struct cst_plan *plan, size_t count)
-{
-    if (cst_plan_pool_reserve(&plan->copies, count) == CASTELL_OK)
-        return true;
-    cst_plan_fail(plan, CASTELL_ERR_NO_MEMORY,
-                  "no memory to plan where data go");
-    return false;
-}
+#include "plan/replica.h"
 
 static uint8_t mode_of(const struct cst_plan_record *record, uint32_t access)
 {
@@ -27,10 +19,10 @@ static bool may_consume(const struct cst_plan_record *record,
 {
     const struct cst_version *version = use->version;
 
-    return !(record->flags & CST_PLAN_KEEP) && version->datum &&
-           cst_mode_writes(mode_of(record, use->access)) && !copy->consumed &&
-           !version->current && !version->wished && !version->children &&
-           version->uses == use && !use->after;
+    return !(record->flags & CST_PLAN_KEEP) && !record->replica &&
+           version->datum && cst_mode_writes(mode_of(record, use->access)) &&
+           !copy->consumed && !version->current && !version->wished &&
+           !version->children && version->uses == use && !use->after;
 }
 
 static void bring_inputs(struct cst_plan *plan, struct cst_plan_record *record)
@@ -76,8 +68,11 @@ static void assign(struct cst_plan *plan, struct cst_plan_record *record)
             access->outputs_count++;
         }
     }
-    record->task->attempt = record->attempt;
+    if (!cst_record_original(record))
+        record->task->attempt = record->attempt;
     plan->ops->assign(plan->context, &assignment);
+    plan->recomputed += (record->flags & CST_PLAN_RECOMPUTED) != 0;
+    record->flags &= ~(uint32_t)(CST_PLAN_RETRIED | CST_PLAN_RECOMPUTED);
 }
 
 /* Parts of what is made again have to be cut again. */
@@ -124,9 +119,26 @@ static void expect_output(struct cst_plan *plan, struct cst_version *version,
     cst_version_feed(plan, version);
     if (version->children)
         cut_parts(plan, version, node);
-    if (plan->generation != 0 && version->datum &&
-        version->datum->generation != plan->generation &&
-        cst_plan_copy_room(plan, 1)) {
+}
+
+/* What is made of a datum first after a decision to save goes home, and all else
+   that the same task makes: as long as one of these is not there, it has to be
+   kept with all that it reads. */
+static void save_outputs(struct cst_plan *plan,
+                         const struct cst_plan_record *record)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < record->outputs_count; i++) {
+        const struct cst_datum *datum = record->outputs[i].version->datum;
+
+        any = any || (datum && datum->generation != plan->generation);
+    }
+    for (uint32_t i = 0; any && i < record->outputs_count; i++) {
+        struct cst_version *version = record->outputs[i].version;
+
+        if (!version->datum || !cst_plan_copy_room(plan, 1))
+            continue;
         version->datum->generation = plan->generation;
         cst_version_fetch(plan, version, plan->home);
     }
@@ -157,6 +169,8 @@ void cst_record_place(struct cst_plan *plan, struct cst_plan_record *record,
     assign(plan, record);
     for (uint32_t i = 0; i < record->outputs_count; i++)
         expect_output(plan, record->outputs[i].version, node);
+    if (plan->generation != 0)
+        save_outputs(plan, record);
 }
 
 void cst_record_unplace(struct cst_plan *plan, struct cst_plan_record *record)
@@ -176,58 +190,6 @@ void cst_record_unplace(struct cst_plan *plan, struct cst_plan_record *record)
 }
 
 /* ---- It will not be made there ---------------------------------------- */
-
-static bool is_read_at(const struct cst_version *version,
-                       const struct cst_plan_node *node)
-{
-    for (const struct cst_use *use = version->uses; use; use = use->after)
-        if (use->record->state == CST_RECORD_PLACED &&
-            use->record->node == node)
-            return true;
-    return false;
-}
-
-/* What was to be sent from the node has no source now. */
-static void orphan(struct cst_version *version,
-                   const struct cst_plan_node *node)
-{
-    for (struct cst_copy *copy = version->copies; copy; copy = copy->next) {
-        if (copy->state != CST_COPY_SENT || copy->from != node)
-            continue;
-        copy->from->sending--;
-        copy->from = NULL;
-    }
-}
-
-void cst_copy_unmake(struct cst_plan *plan, struct cst_copy *copy)
-{
-    struct cst_copy *stack = copy;
-
-    copy->stacked = NULL;
-    while (stack) {
-        struct cst_version *version;
-        struct cst_plan_node *node;
-
-        copy = stack;
-        stack = copy->stacked;
-        version = copy->version;
-        node = copy->node;
-        for (struct cst_version *part = version->children; part;
-             part = part->sibling) {
-            struct cst_copy *other = cst_copy_find(part, node);
-
-            if (!other || other->state != CST_COPY_CUT)
-                continue;
-            other->stacked = stack;
-            stack = other;
-        }
-        orphan(version, node);
-        cst_copy_expect(plan, copy,
-                        is_read_at(version, node) ? CST_COPY_SENT
-                                                  : CST_COPY_STRAY);
-        cst_version_feed(plan, version);
-    }
-}
 
 void cst_record_give_up(struct cst_plan *plan, struct cst_plan_record *record,
                         bool intact)

@@ -8,8 +8,7 @@
  */
 #include "base/fail.h"
 #include "plan/plan_internal.h"
-
-#include <string.h>
+#include "plan/replica.h"
 
 enum {
     FEW = 3,             /* placed on each core, however long they take */
@@ -33,7 +32,15 @@ struct asks {
     struct cst_plan_record *record;
     struct castell_constraint own;
     bool has_own;
+    bool anytime; /* what nodes have left of their time does not matter */
     double cost;
+};
+
+/* What may speak against a node. */
+enum looks {
+    IF_ROOM, /* that it has much to do, or has to run others before */
+    IF_OPEN, /* that it has to run others before */
+    ANYHOW,  /* only that others have to run before it */
 };
 
 /* One node that might take it. */
@@ -45,26 +52,6 @@ struct offer {
 };
 
 /* ---- What a node can do ----------------------------------------------- */
-
-bool cst_node_fits(const struct cst_plan_node *node,
-                   const struct castell_constraint *constraint)
-{
-    const struct cst_limits *limits = node->limits;
-
-    return constraint->cores <= limits->cores && constraint->gpus == 0 &&
-           constraint->gpu_memory == 0 &&
-           constraint->memory <= limits->memory &&
-           constraint->storage <= limits->storage &&
-           (!constraint->arch || strcmp(constraint->arch, limits->arch) == 0) &&
-           (!constraint->feature ||
-            cst_limits_have_feature(limits, constraint->feature));
-}
-
-bool cst_node_runs_tasks(const struct cst_plan *plan,
-                         const struct cst_plan_node *node)
-{
-    return node->number != 0 || plan->options.home_runs;
-}
 
 static bool has_room_for(const struct cst_plan_node *node, uint64_t times)
 {
@@ -97,7 +84,11 @@ static uint32_t choose(const struct cst_plan *plan, const struct asks *asks,
         uint32_t measures;
         uint64_t estimate;
 
-        if (!cst_node_fits(node, constraint))
+        if (!cst_limits_fit_some_time(node->limits, constraint) ||
+            !(asks->anytime ||
+              cst_limits_have_time(node->limits, constraint)) ||
+            !cst_limits_have_device(node->limits, kind->choices[i].device) ||
+            !cst_gang_may_lead(plan, node, constraint))
             continue;
         estimate =
             cst_plan_estimate(plan, kind, i, asks->record->bytes, &measures);
@@ -175,7 +166,7 @@ static double move_ns(const struct cst_plan *plan,
 
 /* Take the node if it is better than what there is. */
 static void consider(const struct cst_plan *plan, const struct asks *asks,
-                     struct cst_plan_node *node, bool if_room,
+                     struct cst_plan_node *node, enum looks looks,
                      struct offer *best)
 {
     const struct cst_plan_record *record = asks->record;
@@ -183,12 +174,14 @@ static void consider(const struct cst_plan *plan, const struct asks *asks,
     uint32_t choice;
     double end_ns;
 
-    if (!cst_node_runs_tasks(plan, node))
+    if (!cst_node_runs_tasks(plan, node) ||
+        !cst_record_may_go(plan, record, node) ||
+        (node->gate && (looks != ANYHOW || !cst_record_opens(record, node))))
         return;
     end_ns = move_ns(plan, record, node);
     /* Who has the data may get more than others: to move them because of some
        other tasks there would cost more than to wait. */
-    if (if_room &&
+    if (looks == IF_ROOM &&
         !has_room_for(node, record->uses_count > 0 && !(end_ns > 0) ? 2 : 1))
         return;
     choice = choose(plan, asks, node, &estimate_ns);
@@ -218,15 +211,15 @@ static bool goes_in_turn(const struct cst_plan *plan,
 
 /* The next node in turn that can take it. */
 static void offer_in_turn(struct cst_plan *plan, const struct asks *asks,
-                          bool if_room, struct offer *best)
+                          enum looks looks, struct offer *best)
 {
     for (size_t i = 0; i < plan->live_count && !best->node; i++)
-        consider(plan, asks, plan->live[plan->turn++ % plan->live_count],
-                 if_room, best);
+        consider(plan, asks, plan->live[plan->turn++ % plan->live_count], looks,
+                 best);
 }
 
 static void offer_few(struct cst_plan *plan, const struct asks *asks,
-                      bool if_room, struct offer *best)
+                      enum looks looks, struct offer *best)
 {
     const struct cst_plan_record *record = asks->record;
 
@@ -234,31 +227,45 @@ static void offer_few(struct cst_plan *plan, const struct asks *asks,
         struct cst_copy *copy = record->uses[i].version->copies;
 
         for (int at = 0; copy && at < HOLDERS; at++, copy = copy->next)
-            consider(plan, asks, copy->node, if_room, best);
+            consider(plan, asks, copy->node, looks, best);
     }
     for (int i = 0; i < SAMPLE; i++)
-        consider(plan, asks, plan->live[plan->turn++ % plan->live_count],
-                 if_room, best);
+        consider(plan, asks, plan->live[plan->turn++ % plan->live_count], looks,
+                 best);
+}
+
+/* It was called back for a node, which may have gone meanwhile. */
+static void offer_promised(struct cst_plan *plan, const struct asks *asks,
+                           struct offer *best)
+{
+    uint32_t number = asks->record->goes;
+
+    asks->record->goes = 0;
+    if (number > 0 && number <= plan->nodes_max && plan->nodes[number - 1])
+        consider(plan, asks, plan->nodes[number - 1], IF_OPEN, best);
 }
 
 static struct offer find_node(struct cst_plan *plan, const struct asks *asks,
-                              bool if_room)
+                              enum looks looks)
 {
     struct offer best = {.node = NULL};
+    bool many = plan->live_count > ALL_NODES;
 
+    offer_promised(plan, asks, &best);
+    if (best.node)
+        return best;
     if (goes_in_turn(plan, asks->record)) {
-        offer_in_turn(plan, asks, if_room, &best);
+        /* Else whoever has just ended one would get several that belong
+           together, and others none. */
+        if (looks == IF_ROOM && plan->options.policy != CST_PLAN_FIFO)
+            looks = IF_OPEN;
+        offer_in_turn(plan, asks, looks, &best);
         return best;
     }
-    if (plan->live_count > ALL_NODES)
-        offer_few(plan, asks, if_room, &best);
-    for (size_t i = 0; i < plan->live_count && !best.node; i++)
-        if (plan->live_count > ALL_NODES)
-            consider(plan, asks, plan->live[i], if_room, &best);
-    if (plan->live_count > ALL_NODES)
-        return best;
-    for (size_t i = 0; i < plan->live_count; i++)
-        consider(plan, asks, plan->live[i], if_room, &best);
+    if (many)
+        offer_few(plan, asks, looks, &best);
+    for (size_t i = 0; i < plan->live_count && !(many && best.node); i++)
+        consider(plan, asks, plan->live[i], looks, &best);
     return best;
 }
 
@@ -273,10 +280,30 @@ static bool fits_some(const struct cst_plan *plan, const struct asks *asks)
             choose(plan, asks, node, &unused) != UINT32_MAX)
             return true;
     }
-    return false;
+    return cst_record_may_wait(plan, asks->record);
 }
 
-static const char *const misfit = "no node that is left has what it needs";
+/* Does it wait in vain? */
+static bool is_misfit(const struct cst_plan *plan, const struct asks *asks)
+{
+    const struct cst_kind *kind = asks->record->task->kind;
+    uint32_t count = atomic_load(&kind->choices_count);
+    bool final = false;
+
+    if (asks->has_own)
+        final = cst_plan_is_final(plan, &asks->own);
+    for (uint32_t i = 0; !asks->has_own && i < count; i++)
+        final = final || cst_plan_is_final(plan, &kind->choices[i].constraint);
+    return final && !fits_some(plan, asks);
+}
+
+static const char *why_misfit(const struct cst_plan *plan, struct asks *asks)
+{
+    asks->anytime = true;
+    return fits_some(plan, asks)
+               ? "no node has as much time left as its wall_time"
+               : "no node that is left has what it needs";
+}
 
 static void place_at(struct cst_plan *plan, const struct asks *asks,
                      const struct offer *offer)
@@ -287,7 +314,8 @@ static void place_at(struct cst_plan *plan, const struct asks *asks,
         asks->has_own ? &asks->own : &kind->choices[offer->choice].constraint;
 
     record->choice = (uint8_t)offer->choice;
-    record->task->choice = record->choice;
+    if (!cst_record_original(record))
+        record->task->choice = record->choice;
     record->cores = constraint->cores > 1 ? constraint->cores : 1;
     record->nodes = constraint->nodes > 1 ? constraint->nodes : 1;
     record->estimate_ns = offer->estimate_ns;
@@ -296,19 +324,32 @@ static void place_at(struct cst_plan *plan, const struct asks *asks,
 
 /* ---- Those that have been placed before -------------------------------- */
 
+/* Since it ran, what it reads has been lost, and failed to be made again. */
+static bool reads_poison(const struct cst_plan *plan,
+                         const struct cst_plan_record *record)
+{
+    for (uint32_t i = 0; plan->poisoned_once && i < record->uses_count; i++)
+        if (record->uses[i].version->poisoned)
+            return true;
+    return false;
+}
+
 static bool place_one_again(struct cst_plan *plan,
                             struct cst_plan_record *record)
 {
     struct asks asks = asks_of(plan, record);
-    struct offer offer = find_node(plan, &asks, true);
+    struct offer offer =
+        find_node(plan, &asks, cst_record_original(record) ? ANYHOW : IF_ROOM);
     size_t copies =
         (size_t)record->uses_count + 2 * (size_t)record->outputs_count;
 
     if (!offer.node) /* somebody waits for it: bounds do not count */
-        offer = find_node(plan, &asks, false);
-    if (!offer.node && plan->has_shrunk) {
+        offer = find_node(plan, &asks, IF_OPEN);
+    if (!offer.node)
+        offer = find_node(plan, &asks, ANYHOW);
+    if (!offer.node && is_misfit(plan, &asks)) {
         cst_records_remove(&plan->again, record);
-        cst_record_fail(plan, record, misfit);
+        cst_record_fail(plan, record, why_misfit(plan, &asks));
         return true;
     }
     if (!offer.node || !cst_plan_copy_room(plan, copies))
@@ -323,19 +364,21 @@ static bool place_one_again(struct cst_plan *plan,
 static void place_again(struct cst_plan *plan)
 {
     struct cst_plan_record *record = plan->again.first;
+    struct cst_plan_record *next;
 
-    while (record) {
-        struct cst_plan_record *next = record->after;
-
-        if (record->cancelled && !record->ended) {
+    for (; record; record = next) {
+        next = record->after;
+        if ((record->cancelled && !record->ended) ||
+            reads_poison(plan, record)) {
             cst_records_remove(&plan->again, record);
             cst_record_cancel(plan, record);
             next = plan->again.first; /* others may have gone with it */
+        } else if (cst_record_awaits(record)) {
+            continue;
         } else if (place_one_again(plan, record) &&
                    record->state != CST_RECORD_PLACED) {
             next = plan->again.first; /* so here */
         }
-        record = next;
     }
 }
 
@@ -347,7 +390,7 @@ static bool can_go(struct cst_plan *plan, const struct asks *asks)
         const struct cst_plan_node *node = plan->live[i];
         uint64_t unused;
 
-        if (cst_node_runs_tasks(plan, node) && has_room(node) &&
+        if (cst_node_is_open(plan, node) && has_room(node) &&
             choose(plan, asks, node, &unused) != UINT32_MAX)
             return true;
     }
@@ -366,7 +409,7 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
     struct offer offer;
 
     if (!off && !can_go(plan, &asks)) {
-        if (!plan->has_shrunk || fits_some(plan, &asks))
+        if (!is_misfit(plan, &asks))
             return NO_ROOM;
         fails = true;
     }
@@ -381,11 +424,14 @@ static enum went place_new(struct cst_plan *plan, struct cst_task *task)
         cst_record_cancel(plan, record);
     } else if (fails) {
         plan->ops->placed(plan->context, task);
-        cst_record_fail(plan, record, misfit);
+        cst_record_fail(plan, record, why_misfit(plan, &asks));
     } else {
-        offer = find_node(plan, &asks, true);
+        offer = find_node(plan, &asks, IF_ROOM);
         CST_ASSERT(offer.node);
-        place_at(plan, &asks, &offer);
+        if (task->kind->flags & CASTELL_REPLICATED)
+            cst_record_replicate(plan, record, offer.node);
+        else
+            place_at(plan, &asks, &offer);
         plan->ops->placed(plan->context, task);
     }
     plan->copies.owed -= 2 * ((size_t)record->uses_max + record->outputs_max);
@@ -436,13 +482,18 @@ static void place_ready(struct cst_plan *plan)
 void cst_plan_go(struct cst_plan *plan, uint64_t now_ns)
 {
     plan->now_ns = now_ns;
+    if (plan->draining > 0)
+        cst_drains_go(plan);
+    if (plan->any_new)
+        cst_plan_share(plan);
     if (plan->again.first)
         place_again(plan);
     cst_gangs_go(plan);
     place_blocked(plan);
     place_ready(plan);
-    if (!plan->again.first && plan->waiting == 0 && plan->placed > 0)
-        cst_plan_balance(plan);
+    if (plan->again.first) /* replicas */
+        place_again(plan);
+    cst_plan_balance(plan);
     cst_plan_save_some(plan);
     cst_plan_settle(plan);
 }

@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "plan/plan_internal.h"
+#include "plan/replica.h"
 
 enum { RECORDS_MAX = 16384, LOSSES_MAX = 3, NODES_FIRST = 16 };
 
@@ -20,6 +21,7 @@ enum castell_status cst_plan_create(const struct cst_plan_options *options,
         plan->options.losses_max = LOSSES_MAX;
     plan->ops = options->ops;
     plan->context = options->context;
+    plan->released = cst_replica_release;
     cst_plan_pool_init(&plan->versions, sizeof(struct cst_version));
     cst_plan_pool_init(&plan->copies, sizeof(struct cst_copy));
     cst_plan_pool_init(&plan->datums, sizeof(struct cst_datum));
@@ -37,7 +39,11 @@ static void forget_tasks(struct cst_plan *plan)
 
         if (ids->slots[i].id == 0)
             continue;
-        plan->ops->forget(plan->context, record->task);
+        if (!cst_record_original(record))
+            plan->ops->forget(plan->context, record->task);
+        if (record->replica)
+            cst_plan_block_free(plan, record->replica,
+                                sizeof(*record->replica));
         cst_plan_block_free(plan, record, record->size);
     }
 }
@@ -126,12 +132,35 @@ enum castell_status cst_plan_join(struct cst_plan *plan, uint32_t number,
         .number = number,
         .limits = limits,
         .at = (uint32_t)plan->live_count,
+        .is_new = true,
     };
     plan->nodes[number] = node;
     plan->live[plan->live_count++] = node;
+    plan->any_new = true;
     if (number == 0)
         plan->home = node;
+    cst_replicas_join(plan, node);
     return CASTELL_OK;
+}
+
+bool cst_node_runs_tasks(const struct cst_plan *plan,
+                         const struct cst_plan_node *node)
+{
+    return (node->number != 0 || plan->options.home_runs) && !node->drains;
+}
+
+bool cst_node_is_open(const struct cst_plan *plan,
+                      const struct cst_plan_node *node)
+{
+    return cst_node_runs_tasks(plan, node) && !node->gate;
+}
+
+bool cst_plan_is_final(const struct cst_plan *plan,
+                       const struct castell_constraint *constraint)
+{
+    /* Nodes have ever less time; else they give less only when some leave. */
+    return plan->has_shrunk ||
+           (constraint->wall_time_ns > 0 && !plan->options.more_come);
 }
 
 enum castell_status cst_plan_check(struct cst_plan *plan,
@@ -145,11 +174,8 @@ enum castell_status cst_plan_check(struct cst_plan *plan,
 
         if (node->number == 0 && !plan->options.home_runs)
             continue;
-        if (cst_node_fits(node, constraint))
-            return constraint->wall_time_ns == 0
-                       ? CASTELL_OK
-                       : cst_constraint_check(node->limits, constraint,
-                                              task_label, where);
+        if (cst_limits_fit(node->limits, constraint))
+            return CASTELL_OK;
         if (nearest == plan->home)
             nearest = node;
     }
@@ -157,6 +183,18 @@ enum castell_status cst_plan_check(struct cst_plan *plan,
 }
 
 /* ---- Looking inside ---------------------------------------------------- */
+
+void cst_plan_load(const struct cst_plan *plan, uint32_t number,
+                   struct cst_plan_load *ret_load)
+{
+    const struct cst_plan_node *node =
+        number < plan->nodes_max ? plan->nodes[number] : NULL;
+
+    *ret_load = (struct cst_plan_load){.placed = 0};
+    if (node)
+        *ret_load = (struct cst_plan_load){node->placed.count, node->done,
+                                           node->drains};
+}
 
 static uint64_t pool_bytes(const struct cst_plan_pool *pool)
 {

@@ -1,414 +1,28 @@
 /*
  * plan_internal.h - what the files of plan/ share.
  *
- * Layer: plan, private to it.
- *
- * A version lives as long as something refers to it: a datum whose content it
- * is or lies at home, a record that reads or makes it, a version cut from it, a
- * copy, a wish. A copy lives as long as its version is needed. Whatever changes
- * one of these touches the version; cst_plan_settle(), at the end of each call
- * from outside, looks at all that were touched, drops what nobody needs, and
- * forgets what cannot be needed any more.
+ * Layer: plan, private to it. What they work on is in ledger/records.h.
  */
 #ifndef CST_PLAN_PLAN_INTERNAL_H
 #define CST_PLAN_PLAN_INTERNAL_H
 
+#include "ledger/records.h"
 #include "plan/plan.h"
-#include "sched/ready.h"
 
-/* ---- pool.c ----------------------------------------------------------- */
+/* ---- bind.c ----------------------------------------------------------- */
 
-struct cst_plan_slab;
-
-/* Things of one size. */
-struct cst_plan_pool {
-    size_t size;
-    void *free;        /* those given back, linked by their first words */
-    size_t free_count; /* with those that were never taken */
-    size_t owed; /* of those: to tasks that were added and not yet placed */
-    size_t things;
-    struct cst_plan_slab *slabs; /* oldest first */
-    struct cst_plan_slab *last;
-    struct cst_plan_slab *fresh; /* the first of which some were never taken */
-};
-
-void cst_plan_pool_init(struct cst_plan_pool *pool, size_t size);
-void cst_plan_pool_release(struct cst_plan_pool *pool);
-/* See to it that `count` can be taken beyond what is owed. */
-CASTELL_MUST_CHECK enum castell_status
-cst_plan_pool_reserve(struct cst_plan_pool *pool, size_t count);
-/* All zero; cannot fail after a reserve. */
-void *cst_plan_pool_take(struct cst_plan_pool *pool);
-void cst_plan_pool_put(struct cst_plan_pool *pool, void *thing);
-
-/* From ids, which are not 0, to things. Open addressing, linear probing. */
-struct cst_plan_id {
-    uint64_t id;
-    void *thing;
-};
-struct cst_plan_ids {
-    struct cst_plan_id *slots;
-    size_t mask;
-    uint32_t shift;
-    size_t count;
-    size_t owed;
-};
-
-void cst_plan_ids_release(struct cst_plan_ids *ids);
-CASTELL_MUST_CHECK enum castell_status
-cst_plan_ids_reserve(struct cst_plan_ids *ids, size_t count);
-void cst_plan_ids_add(struct cst_plan_ids *ids, uint64_t id, void *thing);
-void *cst_plan_ids_find(const struct cst_plan_ids *ids, uint64_t id);
-void cst_plan_ids_remove(struct cst_plan_ids *ids, uint64_t id);
-
-/* Memory of any size, kept for the next of about that size. */
-enum { CST_BLOCK_STEP = 64, CST_BLOCK_CLASSES = 24 };
-void *cst_plan_block_alloc(struct cst_plan *plan, size_t size);
-void cst_plan_block_free(struct cst_plan *plan, void *block, size_t size);
-
-/* ---- What there is ---------------------------------------------------- */
-
-enum cst_copy_state {
-    CST_COPY_MADE,    /* a task that was assigned to the node makes it */
-    CST_COPY_SENT,    /* `from` was ordered to send it */
-    CST_COPY_CUT,     /* it is there when its version's origin is */
-    CST_COPY_PRESENT, /* it is there */
-    CST_COPY_STRAY,   /* not expected; but orders that do not count any more may
-                         still bring it there */
-};
-
-/* A version in, or on the way to, one node's memory. */
-struct cst_copy {
-    struct cst_version *version;
-    struct cst_copy *next; /* of the version */
-    struct cst_plan_node *node;
-    struct cst_copy *before; /* of the node */
-    struct cst_copy *after;
-    struct cst_copy *stacked;
-    struct cst_plan_node *from; /* SENT; NULL: nobody has it, for now */
-    uint32_t pushes;            /* ordered of it */
-    uint8_t state;              /* enum cst_copy_state */
-    bool again;                 /* it was expected in another way before */
-    bool consumed; /* by the task that reads it: no source for anything */
-    bool home;     /* node 0: it is in main's memory, or will be */
-};
-
-struct cst_version {
-    uint64_t id;
-    struct cst_region region;
-    struct cst_datum *datum;          /* whose content it is or was; or NULL */
-    struct cst_plan_record *producer; /* NULL: cannot be made again */
-    struct cst_version *origin;       /* it was cut from; or NULL */
-    struct cst_version *children;     /* cut from it, through sibling */
-    struct cst_version *sibling;
-    struct cst_copy *copies;
-    struct cst_use *uses; /* by records, unfinished or kept */
-    struct cst_version *touched;
-    struct cst_version *stacked;
-    struct cst_version *fed;
-    struct cst_version *lost; /* the next that a dead node had */
-    struct cst_version *poisoned_next;
-    uint32_t refs;
-    uint32_t readers; /* uses by unfinished records */
-    uint32_t kept;    /* uses by finished ones */
-    uint32_t wished;
-    bool current; /* what its datum holds */
-    bool leaf;    /* of a reduction that is not folded */
-    bool poisoned;
-    bool wants; /* it is needed and not durable, or a part of it is: it may have
-                   to be made again */
-    bool is_touched;
-    bool is_stacked;
-    bool is_lost;
-};
-
-/* One record reads one version. */
-struct cst_use {
-    struct cst_version *version;
-    struct cst_plan_record *record;
-    struct cst_use *before; /* of the version */
-    struct cst_use *after;
-    uint32_t access;
-    bool consumed;
-};
-
-enum cst_record_state {
-    CST_RECORD_WAITING, /* never placed: in plan->ready or plan->blocked */
-    CST_RECORD_PLACED,  /* on a node, in its list */
-    CST_RECORD_AGAIN,   /* to be placed again, in plan->again */
-    CST_RECORD_KEPT,    /* it has run; in plan->kept */
-};
-
-struct cst_plan_records {
-    struct cst_plan_record *first;
-    struct cst_plan_record *last;
-    size_t count;
-};
-
-struct cst_plan_output {
-    struct cst_version *version;
-    uint32_t access;
-};
-
-struct cst_plan_record {
-    struct cst_plan_record *before; /* in the one list it is in */
-    struct cst_plan_record *after;
-    struct cst_plan_record *idle; /* the next that makes nothing */
-    struct cst_task *task;
-    uint64_t id;
-    struct cst_plan_node *node; /* PLACED */
-    struct cst_plan_gang *gang; /* PLACED, and its lead has its inputs */
-    struct cst_use *uses;       /* by access, then by address */
-    struct cst_plan_output *outputs;
-    uint32_t uses_count;
-    uint32_t outputs_count;
-    uint32_t uses_max; /* until it is placed: what was reserved */
-    uint32_t outputs_max;
-    uint32_t attempt;
-    uint32_t failures;
-    uint32_t losses;
-    uint32_t avoid; /* a node that it failed on, + 1 */
-    uint32_t cores;
-    uint32_t nodes; /* that run it together; at least 1 */
-    uint32_t flags; /* enum cst_plan_flags */
-    uint64_t estimate_ns;
-    uint64_t bytes; /* that it accesses */
-    size_t size;    /* of this block */
-    uint8_t state;  /* enum cst_record_state */
-    uint8_t choice;
-    bool ended;     /* ops->ended() was called */
-    bool cancelled; /* if it has not started */
-    bool recalled;  /* ops->recall() was */
-    bool leaf;      /* has leaves of reductions */
-};
-
-/* What one fragment, or one that is no more, holds. */
-struct cst_datum {
-    uint32_t number;
-    uint32_t refs; /* the fragment, versions, pieces, wishes */
-    struct cst_region region;
-    struct cst_fragment *fragment; /* NULL: forgotten */
-    struct cst_datum *parent; /* not looked at since it was cut from that */
-    struct cst_datum *pieces; /* those, through sibling */
-    struct cst_datum *sibling;
-    struct cst_version *current; /* NULL: main's memory holds what counts */
-    struct cst_version *home;    /* the last that lay, or will lie, there */
-    struct cst_plan_entry *entries;
-    struct cst_datum *before; /* those with a current version */
-    struct cst_datum *after;
-    uint64_t generation; /* when it was last sent home to bound records */
-    bool filling;        /* ops->home() has been called for `home` */
-    bool split;
-    bool doomed; /* nobody will read it again, once it is not in use */
-};
-
-/* A datum that a wish wants at home. */
-struct cst_plan_entry {
-    struct cst_plan_wish *wish;
-    struct cst_datum *datum;
-    struct cst_version *version;
-    struct cst_plan_entry *other; /* of the datum */
-    bool done;
-};
-
-struct cst_plan_wish {
-    void *user;
-    struct cst_plan_wish *before;
-    struct cst_plan_wish *after; /* in plan->granted as well */
-    size_t size;                 /* of this block */
-    size_t count;
-    size_t pending;
-    bool poisoned;
-    struct cst_plan_entry entries[];
-};
-
-/* Nodes that run one task together, or are to. */
-struct cst_plan_gang {
-    struct cst_plan_gang *next; /* in plan->gangs, oldest first */
-    struct cst_plan_record *record;
-    size_t size;           /* of this block */
-    uint32_t others_count; /* 0: they are not chosen */
-    uint32_t berthed;
-    bool broken;   /* one of them is lost */
-    bool hopeless; /* there are not enough */
-    uint32_t left; /* that can run it, when hopeless */
-    struct cst_plan_node *others[];
-};
-
-struct cst_plan_node {
-    uint32_t number;
-    struct cst_plan_gang *gang; /* that it is chosen for, or leads */
-    const struct cst_limits *limits;
-    struct cst_copy *copies;
-    struct cst_plan_records placed;
-    uint64_t work_ns;        /* of those, in core time */
-    uint64_t incoming_bytes; /* SENT here */
-    uint32_t cores_asked;    /* of those */
-    uint32_t recalls;        /* not yet answered */
-    uint32_t sending;        /* SENT from here */
-    uint32_t at;             /* in plan->live */
-};
-
-/* Durations of one body for tasks of one size. */
-enum { CST_PLAN_SAMPLES = 5 };
-struct cst_plan_estimate {
-    uint64_t samples[CST_PLAN_SAMPLES];
-    uint64_t median;
-    uint32_t count;
-};
-
-/* How long bytes take: the median of the last few. */
-struct cst_plan_speed {
-    double samples[9];
-    double median;
-    uint32_t count;
-};
-
-struct cst_plan_reduction {
-    uint64_t key;
-    struct cst_version **leaves; /* by number */
-    size_t max;
-    size_t count;
-};
-
-struct cst_plan {
-    struct cst_plan_options options;
-    const struct cst_plan_ops *ops;
-    void *context;
-
-    struct cst_plan_node **nodes; /* by number; NULL: not there */
-    size_t nodes_max;
-    struct cst_plan_node **live;
-    size_t live_count;
-    size_t turn; /* for those who go to the nodes in turn */
-    struct cst_plan_node *home;
-
-    struct cst_plan_pool versions;
-    struct cst_plan_pool copies;
-    struct cst_plan_pool datums;
-    struct cst_plan_pool blocks[CST_BLOCK_CLASSES];
-    size_t blocks_bytes; /* of those too large for a class */
-    struct cst_plan_ids versions_by_id;
-    struct cst_plan_ids records_by_id;
-    struct cst_plan_ids datums_by_number;
-    struct cst_plan_ids reductions;
-    struct cst_plan_ids estimates;
-    uint64_t version_ids;
-    uint32_t datum_numbers;
-
-    struct cst_ready ready;       /* WAITING */
-    struct cst_task_list blocked; /* WAITING, and no node had room for them */
-    size_t blocked_count;
-    struct cst_plan_records again;
-    struct cst_plan_records kept;
-    struct cst_plan_gang *gangs;
-    struct cst_datum *written;    /* datums with a current version */
-    struct cst_plan_record *idle; /* they have run, and make nothing */
-    struct cst_plan_wish *wishes;
-    struct cst_plan_wish *granted; /* those for which all is at home */
-    bool stalled; /* a wish waits for what happens in main's memory */
-    struct cst_version *touched;
-    struct cst_version *poison; /* poisoned, and their readers not told */
-    uint64_t generation;        /* of checkpoints; 0: none was needed */
-    uint64_t generation_left;   /* records until the next one */
-
-    struct cst_plan_piece *pieces; /* of the assignment being made */
-    struct cst_plan_access *accesses;
-    size_t pieces_max;
-    size_t accesses_max;
-
-    struct cst_plan_speed bandwidth; /* ns a byte */
-    struct cst_plan_speed latency;   /* ns */
-    uint64_t now_ns;
-    uint64_t waiting;
-    uint64_t placed;
-    uint64_t recomputed;
-    uint64_t pushed_bytes;
-    bool failed;        /* ops->lost() was called */
-    bool poisoned_once; /* some version is or was */
-    bool has_shrunk;    /* a node has left, and no other will come */
-};
-
-/* ---- version.c -------------------------------------------------------- */
-
-struct cst_version *cst_version_create(struct cst_plan *plan,
-                                       const struct cst_region *region,
-                                       struct cst_datum *datum);
-void cst_version_unref(struct cst_plan *plan, struct cst_version *version);
-/* Something about it has changed: look at it before the call ends. */
-void cst_version_touch(struct cst_plan *plan, struct cst_version *version);
-bool cst_version_needed(const struct cst_version *version);
-/* Would it survive the loss of any node? */
-bool cst_version_durable(const struct cst_version *version);
-struct cst_copy *cst_copy_find(const struct cst_version *version,
-                               const struct cst_plan_node *node);
-struct cst_copy *cst_copy_add(struct cst_plan *plan,
-                              struct cst_version *version,
-                              struct cst_plan_node *node,
-                              enum cst_copy_state state);
-void cst_copy_remove(struct cst_plan *plan, struct cst_copy *copy);
-/* One that is not there yet will come in another way; SENT: from nobody yet. */
-void cst_copy_expect(struct cst_plan *plan, struct cst_copy *copy,
-                     enum cst_copy_state state);
-/* It is there, and so is what was cut from it. */
-void cst_copy_present(struct cst_plan *plan, struct cst_copy *copy);
-/* Is it, or will it be, there as things are? */
-bool cst_copy_valid(const struct cst_copy *copy);
-bool cst_version_has_copy(const struct cst_version *version);
-/* Order one for the node unless it has one; see that a copy is reserved. */
-void cst_version_fetch(struct cst_plan *plan, struct cst_version *version,
-                       struct cst_plan_node *node);
-/* Give those that expect it, or parts of it, from nobody a source, if there is
-   one now. */
-void cst_version_feed(struct cst_plan *plan, struct cst_version *version);
-struct cst_plan_piece cst_version_piece(const struct cst_version *version);
-/* Deal with all that was touched. */
-void cst_plan_settle(struct cst_plan *plan);
-
-/* ---- datum.c ---------------------------------------------------------- */
-
-/* The fragment's datum, made if it has none: then one is to be reserved. */
-struct cst_datum *cst_datum_of(struct cst_plan *plan,
-                               struct cst_fragment *fragment);
-/* NULL when it has none. */
-struct cst_datum *cst_datum_find(const struct cst_plan *plan,
-                                 struct cst_fragment *fragment);
-/* See to it that it has its own versions, if it is a piece. */
-CASTELL_MUST_CHECK enum castell_status
-cst_datum_resolve(struct cst_plan *plan, struct cst_datum *datum);
-/* What a task reads: main's memory becomes a version if there is none. */
-struct cst_version *cst_datum_read(struct cst_plan *plan,
-                                   struct cst_datum *datum);
-void cst_datum_set_current(struct cst_plan *plan, struct cst_datum *datum,
-                           struct cst_version *version);
-void cst_datum_set_home(struct cst_plan *plan, struct cst_datum *datum,
-                        struct cst_version *version);
-/* Nobody will ask it any more: only its versions may keep it. */
-void cst_datum_retire(struct cst_plan *plan, struct cst_datum *datum);
-void cst_datum_unref(struct cst_plan *plan, struct cst_datum *datum);
-
-/* ---- record.c and bind.c ---------------------------------------------- */
-
-void cst_records_append(struct cst_plan_records *list,
-                        struct cst_plan_record *record);
-void cst_records_prepend(struct cst_plan_records *list,
-                         struct cst_plan_record *record);
-void cst_records_remove(struct cst_plan_records *list,
-                        struct cst_plan_record *record);
-struct cst_plan_record *cst_record_find(const struct cst_plan *plan,
-                                        uint64_t id);
 /* Name what a record that was never placed reads and makes. */
 CASTELL_MUST_CHECK enum castell_status
 cst_record_bind(struct cst_plan *plan, struct cst_plan_record *record);
 /* Does it read what is poisoned? Of one that is not bound. */
 bool cst_record_reads_poison(struct cst_plan *plan,
                              struct cst_plan_record *record);
-/* It has run, or will not; its uses are no unfinished ones any more. */
-void cst_record_finish(struct cst_plan *plan, struct cst_plan_record *record);
-/* It can not be wanted again. */
-void cst_record_release(struct cst_plan *plan, struct cst_plan_record *record);
-bool cst_mode_reads(uint8_t mode);
-bool cst_mode_writes(uint8_t mode);
+/* The use at that place of the record is one of the version, ... */
+void cst_record_add_use(struct cst_plan *plan, struct cst_plan_record *record,
+                        uint32_t at, struct cst_version *version,
+                        uint32_t access);
+void cst_record_add_output(struct cst_plan_record *record, uint32_t at,
+                           struct cst_version *version, uint32_t access);
 
 /* ---- order.c ---------------------------------------------------------- */
 
@@ -423,43 +37,51 @@ void cst_record_unplace(struct cst_plan *plan, struct cst_plan_record *record);
  */
 void cst_record_give_up(struct cst_plan *plan, struct cst_plan_record *record,
                         bool intact);
-/* A copy that was expected at a node will not be there, nor what was to be cut
-   from it; what is read there comes from elsewhere. */
-void cst_copy_unmake(struct cst_plan *plan, struct cst_copy *copy);
-/* See to room for copies; false: no memory, and the plan has failed. */
-bool cst_plan_copy_room(struct cst_plan *plan, size_t count);
 
-/* ---- measure.c -------------------------------------------------------- */
+/* ---- plan.c ----------------------------------------------------------- */
 
-/* How long a task of that kind and choice, with so many bytes, takes; *ret_count
-   is the number of measures that this comes from. */
-uint64_t cst_plan_estimate(const struct cst_plan *plan,
-                           const struct cst_kind *kind, uint32_t choice,
-                           uint64_t bytes, uint32_t *ret_count);
-void cst_plan_release_estimates(struct cst_plan *plan);
-
-/* ---- place.c ---------------------------------------------------------- */
-
-bool cst_node_fits(const struct cst_plan_node *node,
-                   const struct castell_constraint *constraint);
+/* Does a task with that constraint wait in vain when no node fits it? */
+bool cst_plan_is_final(const struct cst_plan *plan,
+                       const struct castell_constraint *constraint);
 bool cst_node_runs_tasks(const struct cst_plan *plan,
                          const struct cst_plan_node *node);
-void cst_plan_measured(struct cst_plan *plan, struct cst_plan_record *record,
-                       uint64_t duration_ns);
-void cst_plan_speed_add(struct cst_plan_speed *speed, double sample);
+/* ... and has run what has to run there before. */
+bool cst_node_is_open(const struct cst_plan *plan,
+                      const struct cst_plan_node *node);
+
+/* ---- place.c ---------------------------------------------------------- */
 
 /* Could the node run it, were it idle? */
 bool cst_record_suits(const struct cst_plan *plan,
                       struct cst_plan_record *record,
                       const struct cst_plan_node *node);
 
+/* ---- survey.c --------------------------------------------------------- */
+
+/* May a node come that can run it? */
+bool cst_record_may_wait(const struct cst_plan *plan,
+                         const struct cst_plan_record *record);
+
 /* ---- balance.c -------------------------------------------------------- */
 
 void cst_plan_balance(struct cst_plan *plan);
+/* Nodes that have joined get their turns of what is placed already. */
+void cst_plan_share(struct cst_plan *plan);
 void cst_plan_save_some(struct cst_plan *plan);
+
+/* ---- drain.c ---------------------------------------------------------- */
+
+/* Would a task or main miss it, if it were nowhere? */
+bool cst_version_read(const struct cst_version *version);
+/* Go on with nodes that are to leave. */
+void cst_drains_go(struct cst_plan *plan);
 
 /* ---- gang.c ----------------------------------------------------------- */
 
+/* Are there enough others for it, of its kind, where it matters? */
+bool cst_gang_may_lead(const struct cst_plan *plan,
+                       const struct cst_plan_node *node,
+                       const struct castell_constraint *constraint);
 /* Choose the nodes of those that wait for them. */
 void cst_gangs_go(struct cst_plan *plan);
 /* The record is leaving its node: so do the others of its gang theirs. */
@@ -469,6 +91,13 @@ void cst_gangs_drop(struct cst_plan *plan);
 void cst_gangs_lose(struct cst_plan *plan, struct cst_plan_node *node);
 
 /* ---- report.c --------------------------------------------------------- */
+
+/* It has run on its node, which may be lost. `text`: of a failure that is
+   ignored, or NULL. */
+void cst_record_succeed(struct cst_plan *plan, struct cst_plan_record *record,
+                        const char *text);
+/* It is placed, or to be placed again, and will not run any more. */
+void cst_record_withdraw(struct cst_plan *plan, struct cst_plan_record *record);
 
 /* It has failed for good: so do all that read what it was to make. It is in no
    list. */
@@ -481,19 +110,5 @@ void cst_record_cancel(struct cst_plan *plan, struct cst_plan_record *record);
 
 /* Have a version that is needed and has no copy made again. */
 void cst_version_revive(struct cst_plan *plan, struct cst_version *version);
-void cst_plan_fail(struct cst_plan *plan, enum castell_status status,
-                   const char *text);
-
-/* ---- home.c ----------------------------------------------------------- */
-
-/* Save what is wanted of what lies there, but what is being written. */
-void cst_datum_clear_home(struct cst_plan *plan, struct cst_datum *datum);
-/* Go on with the wishes for what a datum holds. */
-void cst_datum_grant(struct cst_plan *plan, struct cst_datum *datum);
-/* ... with those that wait for others to leave main's memory. */
-void cst_plan_grant_stalled(struct cst_plan *plan);
-/* Tell those for whom all is there. */
-void cst_plan_tell_granted(struct cst_plan *plan);
-void cst_plan_drop_wishes(struct cst_plan *plan);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "base/fail.h"
 #include "plan/plan_internal.h"
+#include "plan/replica.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,9 +15,8 @@ static void drop_everywhere(struct cst_plan *plan, struct cst_version *version)
     while (version->copies) {
         struct cst_copy *copy = version->copies;
 
-        /* What is sent is dropped when it comes; but it may be there. */
-        if (copy->state != CST_COPY_SENT || copy->again)
-            plan->ops->drop(plan->context, copy->node->number, version->id);
+        /* Also what was to come: pushes from there wait for it. */
+        plan->ops->drop(plan->context, copy->node->number, version->id);
         cst_copy_remove(plan, copy);
     }
 }
@@ -39,6 +39,10 @@ static void tell_end(struct cst_plan *plan, struct cst_plan_record *record,
         return;
     record->ended = true;
     plan->placed--;
+    if (cst_record_original(record)) {
+        cst_replica_ended(plan, record);
+        return;
+    }
     plan->ops->ended(plan->context, record->task, end, text);
 }
 
@@ -54,30 +58,80 @@ static void say_unmade(struct cst_plan *plan, const char *text)
     cst_plan_fail(plan, CASTELL_ERR_NODE_LOST, sentence);
 }
 
-/* It is in no list, and never will have run. */
+/* ... so with a task that nodes run when they join. */
+static void say_unready(struct cst_plan *plan, const char *text)
+{
+    char sentence[256];
+
+    (void)snprintf(sentence, sizeof(sentence),
+                   "a replicated task failed on a node that has joined: %s",
+                   text);
+    cst_plan_fail(plan, CASTELL_ERR_TASK_FAILED, sentence);
+}
+
+/* Is all that is needed of what it makes there? */
+static bool is_made(const struct cst_plan_record *record)
+{
+    for (uint32_t i = 0; i < record->outputs_count; i++) {
+        const struct cst_version *version = record->outputs[i].version;
+
+        if (version->wants && !cst_version_has_copy(version))
+            return false;
+    }
+    return true;
+}
+
+/* It is in no list, and never will have run; but perhaps it had, and was to run
+   again. */
 static void end_poisoned(struct cst_plan *plan, struct cst_plan_record *record,
                          enum cst_plan_end end, const char *text)
 {
+    if (record->seen)
+        tell_end(plan, record, CST_PLAN_ENDED, NULL);
+    if (record->ended && !record->replica && is_made(record)) {
+        cst_record_finish(plan, record);
+        return;
+    }
     if (record->ended)
         say_unmade(plan, text);
     tell_end(plan, record, end, text);
+    cst_replica_release(plan, record);
     for (uint32_t i = 0; i < record->outputs_count; i++)
         poison(plan, record->outputs[i].version);
     cst_record_finish(plan, record);
 }
 
-static void cancel_reader(struct cst_plan *plan, struct cst_plan_record *record)
+/* It is on no node and in no list any more; false: it is in none anyway, as it
+   has run, or is being cancelled right now. */
+static bool take_out(struct cst_plan *plan, struct cst_plan_record *record)
 {
     if (record->state == CST_RECORD_PLACED) {
         plan->ops->cancel(plan->context, record->node->number, record->id,
                           record->attempt);
         cst_record_give_up(plan, record, false);
-    } else if (record->state == CST_RECORD_AGAIN) {
-        cst_records_remove(&plan->again, record);
-    } else {
-        return; /* it has run; or it is being cancelled right now */
+        return true;
     }
-    end_poisoned(plan, record, CST_PLAN_CANCELLED, NULL);
+    if (record->state != CST_RECORD_AGAIN)
+        return false;
+    cst_records_remove(&plan->again, record);
+    return true;
+}
+
+void cst_record_withdraw(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    CST_ASSERT(cst_record_original(record));
+    if (!take_out(plan, record))
+        return;
+    tell_end(plan, record, CST_PLAN_CANCELLED, NULL);
+    cst_record_finish(plan, record);
+}
+
+static void cancel_reader(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    if (cst_record_original(record))
+        cst_record_withdraw(plan, record);
+    else if (take_out(plan, record))
+        end_poisoned(plan, record, CST_PLAN_CANCELLED, NULL);
 }
 
 /* Tell the readers of all that was poisoned, and theirs. */
@@ -105,6 +159,18 @@ void cst_record_cancel(struct cst_plan *plan, struct cst_plan_record *record)
 void cst_record_fail(struct cst_plan *plan, struct cst_plan_record *record,
                      const char *text)
 {
+    struct cst_plan_record *original = cst_record_original(record);
+
+    if (original) { /* so has that */
+        tell_end(plan, record, CST_PLAN_FAILED, text);
+        cst_record_finish(plan, record);
+        record = original;
+        if (record->ended) {
+            say_unready(plan, text);
+            return;
+        }
+        (void)take_out(plan, record);
+    }
     end_poisoned(plan, record, CST_PLAN_FAILED, text);
     spread(plan);
 }
@@ -124,8 +190,19 @@ static struct cst_plan_record *find_attempt(const struct cst_plan *plan,
     return record;
 }
 
-static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
-                    const char *text)
+/* Is it to be made there once more? Told to drop it, the node might do so when
+   that is over, which counts on it. */
+static bool is_being_made(const struct cst_version *version,
+                          const struct cst_plan_node *node)
+{
+    const struct cst_plan_record *producer = version->producer;
+
+    return producer && producer->state == CST_RECORD_PLACED &&
+           producer->node == node;
+}
+
+void cst_record_succeed(struct cst_plan *plan, struct cst_plan_record *record,
+                        const char *text)
 {
     struct cst_plan_node *node = record->node;
 
@@ -144,7 +221,8 @@ static void succeed(struct cst_plan *plan, struct cst_plan_record *record,
             cst_copy_expect(plan, copy, CST_COPY_STRAY);
             continue;
         }
-        if (copy->again)
+        if (copy->again && plan->nodes[node->number] &&
+            !is_being_made(use->version, node))
             plan->ops->drop(plan->context, node->number, use->version->id);
         cst_copy_remove(plan, copy);
     }
@@ -190,15 +268,27 @@ static void body_failed(struct cst_plan *plan, struct cst_plan_record *record,
         cst_records_prepend(&plan->again, record);
     } else if (record->failures++ < kind->retries) {
         record->avoid = record->node->number + 1;
+        record->flags |= CST_PLAN_RETRIED;
         cst_record_give_up(plan, record, true);
         record->state = CST_RECORD_AGAIN;
         cst_records_append(&plan->again, record);
-    } else if (kind->on_failure == CASTELL_IGNORE) {
-        succeed(plan, record, text);
-    } else {
+    } else { /* also where failures are ignored: nothing that it makes is there,
+                as would have been said */
         cst_record_give_up(plan, record, false);
         cst_record_fail(plan, record, text);
     }
+}
+
+/* Its node runs nothing more, and the run has failed. */
+static void call_off(struct cst_plan *plan, struct cst_plan_record *record)
+{
+    cst_record_give_up(plan, record, false);
+    if (!cst_record_original(record)) {
+        cst_record_cancel(plan, record);
+        return;
+    }
+    tell_end(plan, record, CST_PLAN_CANCELLED, NULL);
+    cst_record_finish(plan, record);
 }
 
 void cst_plan_done(struct cst_plan *plan, const struct cst_plan_report *report)
@@ -208,9 +298,15 @@ void cst_plan_done(struct cst_plan *plan, const struct cst_plan_report *report)
 
     if (!record)
         return;
-    if (report->outcome == CST_PLAN_DONE) {
+    record->node->done++;
+    /* Others may have read it already, whatever has become of its gang. */
+    if (report->outcome == CST_PLAN_FAILURE_IGNORED) {
+        cst_record_succeed(plan, record, report->text);
+    } else if (report->outcome == CST_PLAN_DONE) {
         cst_plan_measured(plan, record, report->duration_ns);
-        succeed(plan, record, NULL);
+        cst_record_succeed(plan, record, NULL);
+    } else if (report->outcome == CST_PLAN_OFF) {
+        call_off(plan, record);
     } else {
         body_failed(plan, record, report->text ? report->text : "it failed");
     }
@@ -269,6 +365,29 @@ static void measure_speed(struct cst_plan *plan, uint64_t bytes,
         cst_plan_speed_add(&plan->latency, (double)duration_ns);
 }
 
+/* Some of what a task makes has come: it has run, though its node may be lost
+   before that is heard. */
+static void note_seen(struct cst_plan *plan, const struct cst_version *version)
+{
+    struct cst_plan_record *record;
+
+    while (version->origin)
+        version = version->origin;
+    record = version->producer;
+    if (!record || record->ended)
+        return;
+    record->seen = true;
+    if (record->state != CST_RECORD_AGAIN || record->replica)
+        return;
+    tell_end(plan, record, CST_PLAN_ENDED, NULL);
+    if (is_made(record)) {
+        cst_records_remove(&plan->again, record);
+        cst_record_finish(plan, record);
+    } else {
+        record->flags |= CST_PLAN_RECOMPUTED;
+    }
+}
+
 void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
                       uint64_t duration_ns)
 {
@@ -285,10 +404,13 @@ void cst_plan_arrived(struct cst_plan *plan, uint32_t node, uint64_t version_id,
         plan->ops->drop(plan->context, node, version_id);
         return;
     }
-    if (copy->state != CST_COPY_SENT && copy->state != CST_COPY_STRAY)
-        return;
-    measure_speed(plan, cst_region_bytes(&version->region), duration_ns);
-    cst_copy_present(plan, copy);
+    if (copy->state == CST_COPY_SENT || copy->state == CST_COPY_STRAY) {
+        measure_speed(plan, cst_region_bytes(&version->region), duration_ns);
+        cst_copy_present(plan, copy);
+    }
+    /* Also where it was to be made anew meanwhile: tasks there that waited for
+       that have it, and run. */
+    note_seen(plan, version);
     cst_plan_settle(plan);
 }
 
@@ -320,13 +442,17 @@ void cst_plan_cancel_those(struct cst_plan *plan,
     for (size_t i = 0; i < slots; i++) {
         record = ids->slots[i].thing;
         if (record && record->state != CST_RECORD_AGAIN &&
+            !cst_record_original(record) &&
             (!is_meant || is_meant(record->task)))
             cst_plan_cancel(plan, record->task);
     }
     record = plan->again.first;
     while (record)
         if (!record->ended && (!is_meant || is_meant(record->task))) {
-            cst_plan_cancel(plan, record->task);
+            if (cst_record_original(record))
+                cst_record_withdraw(plan, record);
+            else
+                cst_plan_cancel(plan, record->task);
             record = plan->again.first; /* others may have gone with it */
         } else {
             record = record->after;

@@ -4,18 +4,10 @@
  */
 #include "base/fail.h"
 #include "plan/plan_internal.h"
+#include "plan/replica.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-void cst_plan_fail(struct cst_plan *plan, enum castell_status status,
-                   const char *text)
-{
-    if (plan->failed)
-        return;
-    plan->failed = true;
-    plan->ops->lost(plan->context, status, text);
-}
 
 /* ---- Making versions again -------------------------------------------- */
 
@@ -46,7 +38,7 @@ static void run_again(struct cst_plan *plan, struct cst_plan_record *record,
     cst_records_remove(&plan->kept, record);
     record->state = CST_RECORD_AGAIN;
     cst_records_prepend(&plan->again, record);
-    plan->recomputed++;
+    record->flags |= CST_PLAN_RECOMPUTED;
     for (uint32_t i = 0; i < record->uses_count; i++) {
         struct cst_version *version = record->uses[i].version;
 
@@ -154,7 +146,13 @@ static void lose_copies(struct cst_plan *plan, struct cst_plan_node *node,
                         struct cst_version **ret_lost)
 {
     while (node->copies) {
-        note_lost(ret_lost, node->copies->version);
+        struct cst_version *version = node->copies->version;
+
+        /* What is not expected there has been consumed elsewhere, or will come
+           in another way: nothing is lost with it. */
+        if (node->copies->state != CST_COPY_STRAY &&
+            (!node->drained || cst_version_read(version)))
+            note_lost(ret_lost, version);
         cst_copy_remove(plan, node->copies);
     }
     for (size_t i = 0; i < plan->live_count && node->sending > 0; i++)
@@ -181,12 +179,27 @@ static bool may_have_run(const struct cst_plan_record *record)
     return true;
 }
 
+/* Those of which something has come from there have run. */
+static void end_seen(struct cst_plan *plan, const struct cst_plan_node *node)
+{
+    struct cst_plan_record *record = node->placed.first;
+
+    while (record) {
+        struct cst_plan_record *next = record->after;
+
+        if (record->seen && !record->ended)
+            cst_record_succeed(plan, record, NULL);
+        record = next;
+    }
+}
+
 /* Those that were there, the youngest first so that they end up in order. */
 static void lose_tasks(struct cst_plan *plan, struct cst_plan_node *node,
                        struct cst_version **ret_lost)
 {
     uint32_t suspects = 0;
 
+    end_seen(plan, node);
     /* As many as have cores may be what killed it; all may be what did. */
     for (struct cst_plan_record *record = node->placed.first; record;
          record = record->after) {
@@ -305,10 +318,12 @@ void cst_plan_leave(struct cst_plan *plan, uint32_t number)
     node = plan->nodes[number];
     plan->nodes[number] = NULL;
     plan->has_shrunk = !plan->options.more_come;
+    plan->draining -= node->drains;
     plan->live[node->at] = plan->live[--plan->live_count];
     plan->live[node->at]->at = node->at;
     cst_gangs_lose(plan, node);
     lose_tasks(plan, node, &lost);
+    cst_replicas_leave(plan, node);
     lose_copies(plan, node, &lost);
     fail_poisonous(plan);
     recover(plan, lost);

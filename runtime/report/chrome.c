@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Data that come from a node are on a track of their own. */
-enum { TRANSFER_TRACK = 100000 };
+enum { TRANSFER_TRACK = 100000, DEVICE_TRACK = 200000, REQUEST_TRACK = 300000 };
 
 struct chrome {
     const struct cst_history *history;
@@ -149,6 +149,115 @@ static void write_transfer(struct chrome *chrome,
                   from, transfer->bytes);
 }
 
+/* ---- Devices, and nodes that were asked for -------------------------------- */
+
+/* Rows of a device. */
+enum { ROW_KERNELS = 0, ROW_IN, ROW_OUT, ROWS };
+
+static uint32_t row_of(const struct cst_history *history, uint32_t device,
+                       uint32_t row)
+{
+    return DEVICE_TRACK + history->devices[device].number * ROWS + row;
+}
+
+static void write_device_rows(struct chrome *chrome)
+{
+    static const char *const rows[ROWS] = {"kernels", "in", "out"};
+    const struct cst_history *history = chrome->history;
+    char name[CST_REPORT_NAME_SIZE];
+
+    for (uint32_t i = 0; i < history->devices_count; i++)
+        for (uint32_t row = 0; row < ROWS; row++) {
+            (void)snprintf(name, sizeof(name), "device %" PRIu32 " %s",
+                           history->devices[i].number, rows[row]);
+            write_name(chrome, "thread_name", history->devices[i].node,
+                       row_of(history, i, row), name);
+        }
+}
+
+static void write_copy(struct chrome *chrome,
+                       const struct cst_history_copy *copy)
+{
+    static const char *const names[] = {
+        [CST_HISTORY_TO_DEVICE] = "to device",
+        [CST_HISTORY_TO_MAIN] = "to main memory",
+        [CST_HISTORY_BETWEEN] = "from device",
+    };
+    const struct cst_history *history = chrome->history;
+
+    begin_element(chrome, 'X', history->devices[copy->device].node,
+                  row_of(history, copy->device,
+                         copy->way == CST_HISTORY_TO_MAIN ? ROW_OUT : ROW_IN));
+    write_time(chrome, "ts", copy->begin_ns);
+    write_time(chrome, "dur", copy->end_ns - copy->begin_ns);
+    (void)fprintf(chrome->file,
+                  ",\"cat\":\"copy\",\"name\":\"%s\",\"args\":{\"bytes\":"
+                  "%" PRIu64 "}}",
+                  names[copy->way], copy->bytes);
+}
+
+static void write_kernel(struct chrome *chrome,
+                         const struct cst_history_kernel *kernel)
+{
+    const struct cst_history *history = chrome->history;
+
+    begin_element(chrome, 'X', history->devices[kernel->device].node,
+                  row_of(history, kernel->device, ROW_KERNELS));
+    write_time(chrome, "ts", kernel->begin_ns);
+    write_time(chrome, "dur", kernel->end_ns - kernel->begin_ns);
+    (void)fputs(",\"cat\":\"kernel\",\"name\":", chrome->file);
+    write_text(chrome,
+               cst_report_kind(history, history->tasks[kernel->task].kind));
+    (void)fprintf(chrome->file, ",\"args\":{\"task\":%" PRIu64 "}}",
+                  history->tasks[kernel->task].id);
+}
+
+/* From when it was asked for until it was over. */
+static void write_request(struct chrome *chrome,
+                          const struct cst_history_request *request)
+{
+    const struct cst_history *history = chrome->history;
+    uint64_t end = request->over_ns == CST_HISTORY_NEVER ? history->total_ns
+                                                         : request->over_ns;
+    const uint64_t times[] = {request->asked_ns, request->started_ns,
+                              request->came_ns, end};
+    static const char *const names[] = {"waits", "started", "here"};
+
+    for (int i = 0; i < 3; i++) {
+        uint64_t until = end;
+
+        if (times[i] == CST_HISTORY_NEVER)
+            continue;
+        for (int j = 3; j > i; j--)
+            if (times[j] != CST_HISTORY_NEVER)
+                until = times[j];
+        if (until < times[i])
+            until = times[i];
+        begin_element(chrome, 'X', 0, REQUEST_TRACK + request->ticket);
+        write_time(chrome, "ts", times[i]);
+        write_time(chrome, "dur", until - times[i]);
+        (void)fprintf(chrome->file,
+                      ",\"cat\":\"request\",\"name\":\"%s\",\"args\":"
+                      "{\"request\":%" PRIu32 ",\"class\":",
+                      names[i], request->ticket);
+        write_text(chrome, cst_report_class(history, request->class));
+        (void)fputs("}}", chrome->file);
+    }
+}
+
+static void write_beside(struct chrome *chrome)
+{
+    const struct cst_history *history = chrome->history;
+
+    write_device_rows(chrome);
+    for (size_t i = 0; i < history->copies_count; i++)
+        write_copy(chrome, &history->copies[i]);
+    for (size_t i = 0; i < history->kernels_count; i++)
+        write_kernel(chrome, &history->kernels[i]);
+    for (size_t i = 0; i < history->requests_count; i++)
+        write_request(chrome, &history->requests[i]);
+}
+
 /* Something that happened at a moment, to a task or to nobody. */
 static void write_instant(struct chrome *chrome, uint32_t node, uint64_t ns,
                           const char *category, const char *name)
@@ -177,6 +286,11 @@ static void write_outcomes(struct chrome *chrome)
         if (history->texts[i].event == CST_TRACE_MARK)
             write_instant(chrome, history->texts[i].node, history->texts[i].ns,
                           "mark", history->texts[i].text);
+    for (size_t i = 0; i < history->notices_count; i++)
+        write_instant(chrome, 0, history->notices[i].ns, "request",
+                      history->notices[i].text[0]
+                          ? history->notices[i].text
+                          : cst_report_request(history->notices[i].state));
     for (size_t i = 0; i < history->nodes_count; i++)
         if (history->nodes[i].gone)
             write_instant(chrome, (uint32_t)i, history->nodes[i].gone_ns,
@@ -260,8 +374,11 @@ static enum castell_status write_curves(struct chrome *chrome)
 
         begin_element(chrome, 'C', memory->node, 0);
         write_time(chrome, "ts", memory->ns);
-        (void)fprintf(chrome->file,
-                      ",\"name\":\"memory\",\"args\":{\"bytes\":%" PRIu64 "}}",
+        (void)fputs(",\"name\":\"memory", chrome->file);
+        if (memory->device != CST_HISTORY_NONE)
+            (void)fprintf(chrome->file, " of device %" PRIu32,
+                          history->devices[memory->device].number);
+        (void)fprintf(chrome->file, "\",\"args\":{\"bytes\":%" PRIu64 "}}",
                       memory->bytes);
     }
     return CASTELL_OK;
@@ -280,6 +397,7 @@ enum castell_status cst_report_chrome(const struct cst_history *history,
         write_span(&chrome, &history->spans[i]);
     for (size_t i = 0; i < history->transfers_count; i++)
         write_transfer(&chrome, &history->transfers[i]);
+    write_beside(&chrome);
     write_outcomes(&chrome);
     status = write_curves(&chrome);
     (void)fputs("\n]}\n", to);

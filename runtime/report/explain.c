@@ -1,9 +1,9 @@
 /*
  * Why a task, or the tasks of a kind, ran when and where they did.
  */
+#include "report/explain.h"
+
 #include "base/fail.h"
-#include "measure/measure.h"
-#include "report/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,13 +12,7 @@
 
 enum { SHOWN_MAX = 5 };
 
-struct explanation {
-    const struct cst_history *history;
-    const struct cst_measure *measure;
-    FILE *to;
-};
-
-static void say_task(const struct explanation *why, uint32_t index)
+static void say_task(const struct cst_explanation *why, uint32_t index)
 {
     const struct cst_history_task *task = &why->history->tasks[index];
 
@@ -26,7 +20,7 @@ static void say_task(const struct explanation *why, uint32_t index)
                   cst_report_kind(why->history, task->kind));
 }
 
-static void say_place(const struct explanation *why, uint32_t track)
+static void say_place(const struct cst_explanation *why, uint32_t track)
 {
     char name[CST_REPORT_NAME_SIZE];
 
@@ -35,14 +29,9 @@ static void say_place(const struct explanation *why, uint32_t track)
                   why->history->nodes[why->history->tracks[track].node].number);
 }
 
-static const char *time_of(uint64_t ns, char text[CST_SAY_SIZE])
-{
-    return cst_say_time((double)ns, text);
-}
-
 /* ---- A task --------------------------------------------------------------------- */
 
-static void say_submitted(const struct explanation *why, uint32_t index)
+static void say_submitted(const struct cst_explanation *why, uint32_t index)
 {
     const struct cst_history_task *task = &why->history->tasks[index];
     char time[CST_SAY_SIZE];
@@ -59,10 +48,10 @@ static void say_submitted(const struct explanation *why, uint32_t index)
     else
         say_task(why, task->parent);
     (void)fprintf(why->to, ", %s after the run began.\n",
-                  time_of(task->submitted_ns, time));
+                  cst_explain_time(task->submitted_ns, time));
 }
 
-static void say_waited(const struct explanation *why, uint32_t index,
+static void say_waited(const struct cst_explanation *why, uint32_t index,
                        const struct cst_history_attempt *attempt)
 {
     const struct cst_history *history = why->history;
@@ -84,14 +73,15 @@ static void say_waited(const struct explanation *why, uint32_t index,
     complete = history->tasks[waited].complete_ns;
     (void)fputs("; the last of them to be complete was ", why->to);
     say_task(why, waited);
-    (void)fprintf(why->to, ", %s after the run began", time_of(complete, time));
+    (void)fprintf(why->to, ", %s after the run began",
+                  cst_explain_time(complete, time));
     if (task->submitted_ns != CST_HISTORY_NEVER)
         (void)fprintf(why->to, ": so it waited %s for others",
-                      time_of(complete - task->submitted_ns, later));
+                      cst_explain_time(complete - task->submitted_ns, later));
     (void)fputs(".\n", why->to);
 }
 
-static void say_data(const struct explanation *why,
+static void say_data(const struct cst_explanation *why,
                      const struct cst_history_attempt *attempt)
 {
     const struct cst_history_transfer *came;
@@ -105,7 +95,7 @@ static void say_data(const struct explanation *why,
                   " and took %s to come.\n",
                   cst_say_bytes((double)came->bytes, bytes),
                   why->history->nodes[came->from].number,
-                  time_of(came->end_ns - came->begin_ns, time));
+                  cst_explain_time(came->end_ns - came->begin_ns, time));
 }
 
 /* The attempt that ended last on that track before it started, or NULL. */
@@ -128,37 +118,152 @@ before_on_track(const struct cst_history *history,
     return latest;
 }
 
-static void say_core(const struct explanation *why,
+static bool is_on(const struct cst_history *history,
+                  const struct cst_history_attempt *attempt, uint32_t node)
+{
+    return history->tracks[attempt->track].node == node;
+}
+
+enum cst_explain_lack
+cst_explain_lack(const struct cst_history *history,
+                 const struct cst_history_attempt *attempt,
+                 const struct cst_history_attempt **ret_until)
+{
+    uint32_t node = history->tracks[attempt->track].node;
+    const struct cst_history_attempt *until = NULL;
+    uint64_t cores = attempt->cores, memory = attempt->memory;
+
+    if (attempt->ready_ns == CST_HISTORY_NEVER ||
+        (attempt->cores <= 1 && attempt->memory == 0))
+        return CST_LACK_NONE;
+    for (size_t i = 0; i < history->attempts_count; i++) {
+        const struct cst_history_attempt *other = &history->attempts[i];
+
+        if (other->started_ns >= attempt->started_ns)
+            break;
+        if (is_on(history, other, node) &&
+            other->ended_ns <= attempt->started_ns &&
+            other->ended_ns > attempt->ready_ns &&
+            (!until || other->ended_ns >= until->ended_ns))
+            until = other;
+    }
+    /* What was held when that one was about to end. */
+    for (size_t i = 0; until && i < history->attempts_count; i++) {
+        const struct cst_history_attempt *other = &history->attempts[i];
+
+        if (other->started_ns >= until->ended_ns)
+            break;
+        if (!is_on(history, other, node) || other->ended_ns < until->ended_ns)
+            continue;
+        cores += other->inside ? 0 : other->cores;
+        memory += other->memory;
+    }
+    *ret_until = until;
+    if (until && attempt->memory > 0 && memory > history->nodes[node].memory)
+        return CST_LACK_MEMORY;
+    if (until && attempt->cores > 1 && cores > history->nodes[node].cores)
+        return CST_LACK_CORES;
+    return CST_LACK_NONE;
+}
+
+/* It asks for more than a core, and that was not free at once. */
+static bool say_lack(const struct cst_explanation *why,
+                     const struct cst_history_attempt *attempt)
+{
+    const struct cst_history_node *node =
+        &why->history->nodes[why->history->tracks[attempt->track].node];
+    const struct cst_history_attempt *until = NULL;
+    enum cst_explain_lack lack =
+        cst_explain_lack(why->history, attempt, &until);
+    char needs[CST_SAY_SIZE], all[CST_SAY_SIZE];
+
+    if (lack == CST_LACK_NONE)
+        return false;
+    if (lack == CST_LACK_MEMORY)
+        (void)fprintf(why->to,
+                      "It asks for %s of memory, and of the %s of its node too "
+                      "much was promised to others until ",
+                      cst_say_bytes((double)attempt->memory, needs),
+                      cst_say_bytes((double)node->memory, all));
+    else
+        (void)fprintf(why->to,
+                      "It asks for %" PRIu32 " cores, and of the %" PRIu32
+                      " of its node too many were taken until ",
+                      attempt->cores, node->cores);
+    say_task(why, until->task);
+    (void)fputs(" ended.\n", why->to);
+    return true;
+}
+
+static void say_core(const struct cst_explanation *why,
                      const struct cst_history_attempt *attempt)
 {
     const struct cst_history_attempt *before =
         before_on_track(why->history, attempt);
     char time[CST_SAY_SIZE];
+    bool lacked = false;
 
     if (attempt->ready_ns == CST_HISTORY_NEVER)
         return;
-    (void)fprintf(why->to, "It was ready, and %s later it started on ",
-                  time_of(attempt->started_ns - attempt->ready_ns, time));
+    lacked = say_lack(why, attempt);
+    (void)fprintf(
+        why->to, "It was ready, and %s later it started on ",
+        cst_explain_time(attempt->started_ns - attempt->ready_ns, time));
     say_place(why, attempt->track);
     if (before && before->ended_ns > attempt->ready_ns) {
         (void)fputs(", which until then had run ", why->to);
         say_task(why, before->task);
-    } else if (before) {
-        (void)fprintf(why->to, ", which had been free for %s",
-                      time_of(attempt->started_ns - before->ended_ns, time));
+    } else if (before && !lacked) {
+        (void)fprintf(
+            why->to, ", which had been free for %s",
+            cst_explain_time(attempt->started_ns - before->ended_ns, time));
     }
     (void)fputs(".\n", why->to);
 }
 
+/* Why the master sent it there this time. */
+static void say_sent(const struct cst_explanation *why, uint32_t index,
+                     const struct cst_history_attempt *attempt)
+{
+    static const char *const reasons[] = {
+        [CST_HISTORY_SENT] = "",
+        [CST_HISTORY_RETRY] = ", because its body had failed",
+        [CST_HISTORY_RECOMPUTED] =
+            ", because what it had made was lost with its node",
+    };
+    const struct cst_history *history = why->history;
+    uint32_t node = history->tracks[attempt->track].node;
+    enum cst_history_reason reason = CST_HISTORY_SENT;
+    char time[CST_SAY_SIZE];
+
+    if (attempt->assigned_ns == CST_HISTORY_NEVER)
+        return;
+    for (size_t i = 0; i < history->assignments_count; i++)
+        if (history->assignments[i].task == index &&
+            history->assignments[i].attempt == attempt->number)
+            reason = history->assignments[i].reason;
+    (void)fprintf(
+        why->to,
+        "The master sent it to node %" PRIu32 ", %s after the run began%s.\n",
+        history->nodes[node].number,
+        cst_explain_time(attempt->assigned_ns, time), reasons[reason]);
+}
+
 /* Why there: where the tasks ran that it depends on. */
-static void say_where(const struct explanation *why, uint32_t index,
+static void say_where(const struct cst_explanation *why, uint32_t index,
                       const struct cst_history_attempt *attempt)
 {
     const struct cst_history *history = why->history;
     const struct cst_history_task *task = &history->tasks[index];
     uint32_t node = history->tracks[attempt->track].node;
+    uint32_t waited = cst_measure_waited(history, index, attempt);
     uint32_t flows = 0, here = 0;
 
+    if (waited != CST_HISTORY_NONE &&
+        history->tasks[waited].last_attempt != CST_HISTORY_NONE &&
+        history->attempts[history->tasks[waited].last_attempt].track ==
+            attempt->track)
+        (void)fputs("What it waited for last had run on that core.\n", why->to);
     if (history->nodes_count < 2)
         return;
     for (uint32_t i = 0; i < task->edges_count; i++) {
@@ -181,7 +286,7 @@ static void say_where(const struct explanation *why, uint32_t index,
                     why->to);
 }
 
-static void say_body(const struct explanation *why, uint32_t index,
+static void say_body(const struct cst_explanation *why, uint32_t index,
                      const struct cst_history_attempt *attempt)
 {
     uint32_t kind = why->history->tasks[index].kind;
@@ -191,16 +296,17 @@ static void say_body(const struct explanation *why, uint32_t index,
         (void)fputs("Its end was not seen.\n", why->to);
     else
         (void)fprintf(why->to, "Its body ran %s",
-                      time_of(cst_history_own_ns(attempt), time));
+                      cst_explain_time(cst_history_own_ns(attempt), time));
     if (attempt->ended && kind < why->history->kinds_count)
-        (void)fprintf(why->to, "; the median of its kind is %s",
-                      time_of(why->measure->kinds[kind].median_ns, median));
+        (void)fprintf(
+            why->to, "; the median of its kind is %s",
+            cst_explain_time(why->measure->kinds[kind].median_ns, median));
     if (attempt->ended)
         (void)fprintf(why->to, "%s.\n",
                       attempt->result != 0 ? ", and failed" : "");
 }
 
-static void say_texts(const struct explanation *why, uint32_t index)
+static void say_texts(const struct cst_explanation *why, uint32_t index)
 {
     for (size_t i = 0; i < why->history->texts_count; i++)
         if (why->history->texts[i].task == index)
@@ -212,7 +318,7 @@ static void say_texts(const struct explanation *why, uint32_t index)
 }
 
 /* Those that started as soon as this one was complete. */
-static void say_delayed(const struct explanation *why, uint32_t index)
+static void say_delayed(const struct cst_explanation *why, uint32_t index)
 {
     const struct cst_history *history = why->history;
     uint32_t after = 0, delayed = 0, shown[SHOWN_MAX];
@@ -247,11 +353,10 @@ static void say_delayed(const struct explanation *why, uint32_t index)
     (void)fputs(delayed > SHOWN_MAX ? " and others.\n" : ".\n", why->to);
 }
 
-static void explain_task(const struct explanation *why, uint32_t index)
+static void explain_task(const struct cst_explanation *why, uint32_t index)
 {
     const struct cst_history *history = why->history;
     const struct cst_history_task *task = &history->tasks[index];
-    char time[CST_SAY_SIZE];
 
     say_submitted(why, index);
     if (task->attempts == CST_HISTORY_NONE)
@@ -265,116 +370,19 @@ static void explain_task(const struct explanation *why, uint32_t index)
 
         if (task->attempts != task->last_attempt)
             (void)fprintf(why->to, "Attempt %" PRId32 ":\n", attempt->number);
-        if (attempt->assigned_ns != CST_HISTORY_NEVER)
-            (void)fprintf(
-                why->to,
-                "The master sent it to node %" PRIu32
-                ", %s after the run began.\n",
-                history->nodes[history->tracks[attempt->track].node].number,
-                time_of(attempt->assigned_ns, time));
+        say_sent(why, index, attempt);
         say_waited(why, index, attempt);
         say_data(why, attempt);
         say_core(why, attempt);
         say_where(why, index, attempt);
+        cst_explain_asked(why, attempt);
+        cst_explain_device(why, index, attempt);
         say_body(why, index, attempt);
     }
     say_texts(why, index);
     say_delayed(why, index);
     (void)fprintf(why->to, "It is %son the critical path of the run.\n",
                   why->measure->critical[index] ? "" : "not ");
-}
-
-/* ---- A kind ------------------------------------------------------------------------ */
-
-struct sums {
-    uint64_t waits;
-    double others_ns;
-    double core_ns;
-    double data_ns;
-    uint64_t data;
-};
-
-static void add_task(const struct explanation *why, uint32_t index,
-                     struct sums *sums)
-{
-    const struct cst_history *history = why->history;
-    const struct cst_history_task *task = &history->tasks[index];
-    const struct cst_history_attempt *attempt;
-
-    if (task->last_attempt == CST_HISTORY_NONE ||
-        task->submitted_ns == CST_HISTORY_NEVER)
-        return;
-    attempt = &history->attempts[task->last_attempt];
-    if (attempt->ready_ns == CST_HISTORY_NEVER ||
-        attempt->ready_ns < task->submitted_ns)
-        return;
-    sums->waits++;
-    sums->others_ns += (double)(attempt->ready_ns - task->submitted_ns);
-    sums->core_ns += (double)(attempt->started_ns - attempt->ready_ns);
-    if (attempt->cause == CST_HISTORY_NONE)
-        return;
-    sums->data++;
-    sums->data_ns += (double)(history->transfers[attempt->cause].end_ns -
-                              history->transfers[attempt->cause].begin_ns);
-}
-
-static void say_nodes(const struct explanation *why, uint32_t kind)
-{
-    bool any = false;
-
-    if (why->history->nodes_count < 2)
-        return;
-    (void)fputs("They ran on ", why->to);
-    for (size_t i = 0; i < why->history->nodes_count; i++) {
-        uint64_t count = why->measure->kinds[kind].nodes[i];
-
-        if (count == 0)
-            continue;
-        (void)fprintf(why->to, "%snode %" PRIu32 " (%" PRIu64 ")",
-                      any ? ", " : "", why->history->nodes[i].number, count);
-        any = true;
-    }
-    (void)fputs(any ? ".\n" : "no node.\n", why->to);
-}
-
-static void explain_kind(const struct explanation *why, uint32_t kind)
-{
-    const struct cst_history *history = why->history;
-    const struct cst_measure_kind *measured = &why->measure->kinds[kind];
-    char a[CST_SAY_SIZE], b[CST_SAY_SIZE], c[CST_SAY_SIZE], d[CST_SAY_SIZE];
-    struct sums sums = {0};
-    uint64_t critical = 0;
-
-    for (uint32_t i = 0; i < history->tasks_count; i++)
-        if (history->tasks[i].kind == kind) {
-            add_task(why, i, &sums);
-            critical += why->measure->critical[i];
-        }
-    (void)fprintf(why->to,
-                  "Bodies of %s ran %" PRIu64 " times, %s in all: median %s, "
-                  "99th of 100 %s, longest %s.\n",
-                  history->kinds[kind], measured->count,
-                  time_of(measured->total_ns, a),
-                  time_of(measured->median_ns, b), time_of(measured->p99_ns, c),
-                  time_of(measured->most_ns, d));
-    if (sums.waits > 0)
-        (void)fprintf(why->to,
-                      "From submission to being ready one took %s in the "
-                      "mean (for others, and for data), and then %s for a "
-                      "core.\n",
-                      cst_say_time(sums.others_ns / (double)sums.waits, a),
-                      cst_say_time(sums.core_ns / (double)sums.waits, b));
-    if (sums.data > 0)
-        (void)fprintf(why->to,
-                      "%" PRIu64 " of them waited last for data from another "
-                      "node, which took %s in the mean to come.\n",
-                      sums.data,
-                      cst_say_time(sums.data_ns / (double)sums.data, a));
-    say_nodes(why, kind);
-    (void)fprintf(why->to,
-                  "%" PRIu64 " of them are on the critical path of "
-                  "%" PRIu64 " tasks.\n",
-                  critical, why->measure->critical_tasks);
 }
 
 /* ---- Which ---------------------------------------------------------------------------- */
@@ -405,10 +413,27 @@ static uint32_t find_kind(const struct cst_history *history, const char *name)
     return CST_HISTORY_NONE;
 }
 
+static enum castell_status unknown(const struct cst_history *history,
+                                   const char *what)
+{
+    char kinds[160] = "none";
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < history->kinds_count && used < sizeof(kinds); i++)
+        used += (size_t)snprintf(kinds + used, sizeof(kinds) - used, "%s%s",
+                                 i > 0 ? ", " : "", history->kinds[i]);
+    if (used >= sizeof(kinds))
+        (void)snprintf(kinds + sizeof(kinds) - 4, 4, "...");
+    return cst_fail(CASTELL_ERR_INVALID,
+                    "there is no task and no kind of task \"%s\" in the trace; "
+                    "its kinds: %s",
+                    what, kinds);
+}
+
 enum castell_status cst_report_explain(const struct cst_history *history,
                                        const char *what, FILE *to)
 {
-    struct explanation why = {.history = history, .to = to};
+    struct cst_explanation why = {.history = history, .to = to};
     struct cst_measure *measure = NULL;
     uint32_t task = CST_HISTORY_NONE;
     uint32_t kind = find_kind(history, what);
@@ -418,10 +443,7 @@ enum castell_status cst_report_explain(const struct cst_history *history,
     if (read_number(what, &id))
         task = cst_history_find(history, id);
     if (task == CST_HISTORY_NONE && kind == CST_HISTORY_NONE)
-        return cst_fail(CASTELL_ERR_INVALID,
-                        "there is no task and no kind of task \"%s\" in the "
-                        "trace",
-                        what);
+        return unknown(history, what);
     status = cst_measure_create(history, &measure);
     if (status < 0)
         return status;
@@ -429,7 +451,7 @@ enum castell_status cst_report_explain(const struct cst_history *history,
     if (task != CST_HISTORY_NONE)
         explain_task(&why, task);
     else
-        explain_kind(&why, kind);
+        cst_explain_kind(&why, kind);
     cst_measure_destroy(measure);
     return CASTELL_OK;
 }

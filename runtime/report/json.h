@@ -1,7 +1,7 @@
 /*
  * json.h - write JSON whatever the names are.
  *
- * Private to report.
+ * For report and top.
  */
 #ifndef CST_REPORT_JSON_H
 #define CST_REPORT_JSON_H

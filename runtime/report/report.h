@@ -21,9 +21,9 @@ cst_report_chrome(const struct cst_history *history, FILE *to);
 /* All that is known, one JSON object. */
 void cst_report_json(const struct cst_history *history, FILE *to);
 
-/* A line for each attempt of each task; a line for each transfer. */
-void cst_report_csv(const struct cst_history *history, FILE *tasks,
-                    FILE *transfers);
+/* Four files: a line for each attempt of each task; for each transfer; for what
+   each device did; for each node that was asked for. */
+void cst_report_csv(const struct cst_history *history, FILE *const *files);
 
 /* The graph for Graphviz, the critical path marked. */
 CASTELL_MUST_CHECK enum castell_status
@@ -53,7 +53,12 @@ const char *cst_report_kind(const struct cst_history *history, uint32_t kind);
 const char *cst_report_colour(uint32_t kind);
 bool cst_report_is_dark(uint32_t kind);
 
-/* "core 3", "thread 5". */
+/* What has become of a node that was asked for: "asked", "came". */
+const char *cst_report_request(enum cst_trace_request_state state);
+/* Its class, or "?". */
+const char *cst_report_class(const struct cst_history *history, uint32_t class);
+
+/* "core 3", "device 0", "thread 5". */
 enum { CST_REPORT_NAME_SIZE = 48 };
 void cst_report_track(const struct cst_history *history, uint32_t track,
                       char name[CST_REPORT_NAME_SIZE]);

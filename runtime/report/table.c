@@ -79,9 +79,72 @@ static void write_task(const struct cst_history *history, FILE *to,
     (void)fputc('\n', to);
 }
 
-void cst_report_csv(const struct cst_history *history, FILE *tasks,
-                    FILE *transfers)
+/* What a device did: copies, and kernels with their task. */
+static void write_copies(const struct cst_history *history, FILE *to)
 {
+    static const char *const names[] = {
+        [CST_HISTORY_TO_DEVICE] = "in",
+        [CST_HISTORY_TO_MAIN] = "out",
+        [CST_HISTORY_BETWEEN] = "peer",
+    };
+
+    (void)fputs("node,device,what,from_device,task,bytes,begin_s,end_s\n", to);
+    for (size_t i = 0; i < history->copies_count; i++) {
+        const struct cst_history_copy *copy = &history->copies[i];
+        const struct cst_history_device *device =
+            &history->devices[copy->device];
+
+        (void)fprintf(to, "%" PRIu32 ",%" PRIu32 ",%s,",
+                      history->nodes[device->node].number, device->number,
+                      names[copy->way]);
+        if (copy->from != CST_HISTORY_NONE)
+            (void)fprintf(to, "%" PRIu32, history->devices[copy->from].number);
+        (void)fprintf(to, ",,%" PRIu64, copy->bytes);
+        write_seconds(to, copy->begin_ns);
+        write_seconds(to, copy->end_ns);
+        (void)fputc('\n', to);
+    }
+    for (size_t i = 0; i < history->kernels_count; i++) {
+        const struct cst_history_kernel *kernel = &history->kernels[i];
+        const struct cst_history_device *device =
+            &history->devices[kernel->device];
+
+        (void)fprintf(to, "%" PRIu32 ",%" PRIu32 ",kernel,,%" PRIu64 ",",
+                      history->nodes[device->node].number, device->number,
+                      history->tasks[kernel->task].id);
+        write_seconds(to, kernel->begin_ns);
+        write_seconds(to, kernel->end_ns);
+        (void)fputc('\n', to);
+    }
+}
+
+/* A line for each node that was asked for. */
+static void write_asked(const struct cst_history *history, FILE *to)
+{
+    (void)fputs("request,class,state,node,asked_s,started_s,came_s,leaves_s,"
+                "over_s\n",
+                to);
+    for (size_t i = 0; i < history->requests_count; i++) {
+        const struct cst_history_request *request = &history->requests[i];
+
+        (void)fprintf(to, "%" PRIu32 ",", request->ticket);
+        write_field(to, cst_report_class(history, request->class));
+        (void)fprintf(to, ",%s,", cst_report_request(request->state));
+        if (request->node != CST_HISTORY_NONE)
+            (void)fprintf(to, "%" PRIu32, history->nodes[request->node].number);
+        write_seconds(to, request->asked_ns);
+        write_seconds(to, request->started_ns);
+        write_seconds(to, request->came_ns);
+        write_seconds(to, request->leaves_ns);
+        write_seconds(to, request->over_ns);
+        (void)fputc('\n', to);
+    }
+}
+
+void cst_report_csv(const struct cst_history *history, FILE *const *files)
+{
+    FILE *tasks = files[0], *transfers = files[1];
+
     (void)fputs("task,kind,parent,outcome,attempt,node,core,cores,submitted_s,"
                 "assigned_s,ready_s,started_s,ended_s,body_s\n",
                 tasks);
@@ -107,6 +170,8 @@ void cst_report_csv(const struct cst_history *history, FILE *tasks,
         write_seconds(transfers, transfer->end_ns);
         (void)fputc('\n', transfers);
     }
+    write_copies(history, files[2]);
+    write_asked(history, files[3]);
 }
 
 /* ---- JSON ------------------------------------------------------------------ */
@@ -144,20 +209,33 @@ static void write_nodes(const struct cst_history *history, FILE *to)
                       node->has_trace ? "true" : "false",
                       node->whole ? "true" : "false", node->lost,
                       node->clock_error_ns, node->offset_ns, node->drift);
+        write_ns(to, "joined_ns", node->joined_ns);
         write_ns(to, "gone_ns", node->gone_ns);
         if (node->why) {
             (void)fputs(",\"why\":", to);
             write_text(to, node->why);
         }
+        if (node->has_depot)
+            (void)fprintf(
+                to,
+                ",\"devices\":{\"in\":%" PRIu64 ",\"in_bytes\":%" PRIu64
+                ",\"out\":%" PRIu64 ",\"out_bytes\":%" PRIu64
+                ",\"peer\":%" PRIu64 ",\"peer_bytes\":%" PRIu64
+                ",\"kernels\":%" PRIu64 ",\"evicted\":%" PRIu64 "}",
+                node->depot.in, node->depot.in_bytes, node->depot.out,
+                node->depot.out_bytes, node->depot.peer, node->depot.peer_bytes,
+                node->depot.kernels, node->depot.evicted);
         if (node->has_counters)
             (void)fprintf(to,
                           ",\"counters\":{\"submitted\":%" PRIu64
                           ",\"finished\":%" PRIu64 ",\"failed\":%" PRIu64
                           ",\"cancelled\":%" PRIu64 ",\"retried\":%" PRIu64
-                          ",\"recomputed\":%" PRIu64 "}",
+                          ",\"recomputed\":%" PRIu64 ",\"came\":%" PRIu64
+                          ",\"came_bytes\":%" PRIu64 "}",
                           node->counters.submitted, node->counters.finished,
                           node->counters.failed, node->counters.cancelled,
-                          node->counters.retried, node->counters.recomputed);
+                          node->counters.retried, node->counters.recomputed,
+                          node->counters.came, node->counters.came_bytes);
         (void)fputc('}', to);
     }
     (void)fputc(']', to);
@@ -213,6 +291,13 @@ static void write_tasks(const struct cst_history *history, FILE *to)
             (void)fprintf(to, ",\"parent\":%" PRIu64,
                           history->tasks[task->parent].id);
         write_ns(to, "submitted_ns", task->submitted_ns);
+        if (task->node == CST_HISTORY_NONE)
+            (void)fputs(",\"submitted_by\":null", to);
+        else
+            (void)fprintf(to, ",\"submitted_by\":%" PRIu32,
+                          history->nodes[task->node].number);
+        write_ns(to, "done_ns",
+                 task->complete_ns ? task->complete_ns : CST_HISTORY_NEVER);
         (void)fprintf(to, ",\"failed\":%s,\"cancelled\":%s",
                       task->flags & CST_HISTORY_FAILED ? "true" : "false",
                       task->flags & CST_HISTORY_CANCELLED ? "true" : "false");
@@ -228,6 +313,130 @@ static void write_tasks(const struct cst_history *history, FILE *to)
         (void)fputs("]}", to);
     }
     (void)fputc(']', to);
+}
+
+static void write_assignments(const struct cst_history *history, FILE *to)
+{
+    static const char *const whys[] = {
+        [CST_HISTORY_SENT] = "sent",
+        [CST_HISTORY_RETRY] = "retried",
+        [CST_HISTORY_RECOMPUTED] = "recomputed",
+    };
+
+    (void)fputs(",\n\"assignments\":[", to);
+    for (size_t i = 0; i < history->assignments_count; i++) {
+        const struct cst_history_assignment *assignment =
+            &history->assignments[i];
+
+        (void)fprintf(to,
+                      "%s\n{\"task\":%" PRIu64 ",\"node\":%" PRIu32
+                      ",\"attempt\":%" PRId32 ",\"why\":\"%s\"",
+                      i > 0 ? "," : "", history->tasks[assignment->task].id,
+                      history->nodes[assignment->node].number,
+                      assignment->attempt, whys[assignment->reason]);
+        write_ns(to, "ns", assignment->ns);
+        (void)fputc('}', to);
+    }
+    (void)fputc(']', to);
+}
+
+static const char *const ways[] = {
+    [CST_HISTORY_TO_DEVICE] = "in",
+    [CST_HISTORY_TO_MAIN] = "out",
+    [CST_HISTORY_BETWEEN] = "peer",
+};
+
+static void write_devices(const struct cst_history *history, FILE *to)
+{
+    (void)fputs(",\n\"devices\":[", to);
+    for (size_t i = 0; i < history->devices_count; i++) {
+        const struct cst_history_device *device = &history->devices[i];
+
+        (void)fprintf(to,
+                      "%s\n{\"node\":%" PRIu32 ",\"device\":%" PRIu32
+                      ",\"memory\":%" PRIu64 ",\"name\":",
+                      i > 0 ? "," : "", history->nodes[device->node].number,
+                      device->number, device->memory);
+        write_text(to, device->name);
+        (void)fputc('}', to);
+    }
+    (void)fputs("],\n\"copies\":[", to);
+    for (size_t i = 0; i < history->copies_count; i++) {
+        const struct cst_history_copy *copy = &history->copies[i];
+
+        (void)fprintf(to, "%s\n{\"way\":\"%s\",\"device\":%" PRIu32,
+                      i > 0 ? "," : "", ways[copy->way], copy->device);
+        if (copy->from != CST_HISTORY_NONE)
+            (void)fprintf(to, ",\"from\":%" PRIu32, copy->from);
+        (void)fprintf(to, ",\"address\":%" PRIu64 ",\"bytes\":%" PRIu64,
+                      copy->base, copy->bytes);
+        write_ns(to, "begin_ns", copy->begin_ns);
+        write_ns(to, "end_ns", copy->end_ns);
+        (void)fputc('}', to);
+    }
+    (void)fputs("],\n\"kernels\":[", to);
+    for (size_t i = 0; i < history->kernels_count; i++) {
+        const struct cst_history_kernel *kernel = &history->kernels[i];
+
+        (void)fprintf(to, "%s\n{\"task\":%" PRIu64 ",\"device\":%" PRIu32,
+                      i > 0 ? "," : "", history->tasks[kernel->task].id,
+                      kernel->device);
+        write_ns(to, "begin_ns", kernel->begin_ns);
+        write_ns(to, "end_ns", kernel->end_ns);
+        (void)fputc('}', to);
+    }
+    (void)fputc(']', to);
+}
+
+static void write_notices(const struct cst_history *history, FILE *to,
+                          uint32_t request)
+{
+    bool first = true;
+
+    (void)fputc('[', to);
+    for (size_t i = 0; i < history->notices_count; i++) {
+        const struct cst_history_notice *notice = &history->notices[i];
+
+        if (notice->request != request)
+            continue;
+        (void)fprintf(to, "%s{\"ns\":%" PRIu64 ",\"what\":\"%s\",\"text\":",
+                      first ? "" : ",", notice->ns,
+                      cst_report_request(notice->state));
+        write_text(to, notice->text);
+        (void)fputc('}', to);
+        first = false;
+    }
+    (void)fputc(']', to);
+}
+
+static void write_requests(const struct cst_history *history, FILE *to)
+{
+    (void)fputs(",\n\"requests\":[", to);
+    for (uint32_t i = 0; i < history->requests_count; i++) {
+        const struct cst_history_request *request = &history->requests[i];
+
+        (void)fprintf(to, "%s\n{\"request\":%" PRIu32 ",\"class\":",
+                      i > 0 ? "," : "", request->ticket);
+        write_text(to, cst_report_class(history, request->class));
+        (void)fprintf(to, ",\"state\":\"%s\",\"cancelled\":%s",
+                      cst_report_request(request->state),
+                      request->cancelled ? "true" : "false");
+        write_ns(to, "asked_ns", request->asked_ns);
+        write_ns(to, "started_ns", request->started_ns);
+        write_ns(to, "came_ns", request->came_ns);
+        write_ns(to, "leaves_ns", request->leaves_ns);
+        write_ns(to, "over_ns", request->over_ns);
+        if (request->node == CST_HISTORY_NONE)
+            (void)fputs(",\"node\":null", to);
+        else
+            (void)fprintf(to, ",\"node\":%" PRIu32,
+                          history->nodes[request->node].number);
+        (void)fputs(",\"notices\":", to);
+        write_notices(history, to, i);
+        (void)fputc('}', to);
+    }
+    (void)fputs("],\n\"notices\":", to);
+    write_notices(history, to, CST_HISTORY_NONE);
 }
 
 static void write_texts(const struct cst_history *history, FILE *to)
@@ -268,6 +477,7 @@ void cst_report_json(const struct cst_history *history, FILE *to)
     }
     (void)fputc(']', to);
     write_tasks(history, to);
+    write_assignments(history, to);
     (void)fputs(",\n\"transfers\":[", to);
     for (size_t i = 0; i < history->transfers_count; i++) {
         const struct cst_history_transfer *transfer = &history->transfers[i];
@@ -282,6 +492,8 @@ void cst_report_json(const struct cst_history *history, FILE *to)
         (void)fputc('}', to);
     }
     (void)fputc(']', to);
+    write_devices(history, to);
+    write_requests(history, to);
     write_texts(history, to);
     (void)fputs("}\n", to);
 }

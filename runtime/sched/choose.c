@@ -4,8 +4,9 @@
 #include <string.h>
 
 enum {
-    EXPLORE = 3,       /* measures of each implementation before choosing */
-    EXPLORE_AGAIN = 64 /* once in so many, one that is not the best */
+    EXPLORE = 3,        /* measures of each implementation before choosing */
+    EXPLORE_AGAIN = 64, /* once in so many, one that is not the best */
+    EXPLORE_PART = 16,  /* of the time; of implementations that differ much */
 };
 
 static uint32_t size_class(uint64_t size)
@@ -86,6 +87,87 @@ uint32_t cst_kind_choose(struct cst_kind *kind, uint64_t size, bool crowded)
     return chosen;
 }
 
+/* The possible one that was measured least, if that is too little. */
+static uint32_t least_offered(const struct cst_kind *kind, uint32_t class,
+                              const struct cst_offer *offers)
+{
+    uint32_t count = atomic_load(&kind->choices_count);
+    uint32_t least = UINT32_MAX;
+    uint32_t taken_least = EXPLORE;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cst_measure *measure = &kind->choices[i].measures[class];
+        uint32_t taken = measure->count + measure->running;
+
+        if (offers[i].possible && taken < taken_least) {
+            least = i;
+            taken_least = taken;
+        }
+    }
+    return least;
+}
+
+static double taken_of(const struct cst_measure *measure)
+{
+    return (double)measure->count + (double)measure->running;
+}
+
+/*
+ * A machine changes while a run goes on, as in cst_kind_choose(). But a core may
+ * take a thousand times what a device takes: no more than some part of the time
+ * goes for that.
+ */
+static uint32_t once_more(const struct cst_kind *kind, uint32_t class,
+                          const struct cst_offer *offers, uint32_t best)
+{
+    const struct cst_measure *first = &kind->choices[best].measures[class];
+    uint32_t count = atomic_load(&kind->choices_count);
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cst_measure *other = &kind->choices[i].measures[class];
+
+        if (i != best && offers[i].possible &&
+            taken_of(other) < taken_of(first) / EXPLORE_AGAIN &&
+            taken_of(other) * (double)other->median * EXPLORE_PART <
+                taken_of(first) * (double)first->median)
+            return i;
+    }
+    return best;
+}
+
+uint32_t cst_kind_choose_among(struct cst_kind *kind, uint64_t size,
+                               const struct cst_offer *offers)
+{
+    uint32_t count = atomic_load(&kind->choices_count);
+    uint32_t class = size_class(size);
+    uint32_t chosen = least_offered(kind, class, offers);
+    bool explores = chosen != UINT32_MAX;
+    uint64_t lowest = UINT64_MAX;
+
+    for (uint32_t i = 0; i < count && !explores; i++) {
+        uint64_t ends =
+            offers[i].wait_ns + kind->choices[i].measures[class].median;
+
+        if (!offers[i].possible || ends >= lowest)
+            continue;
+        lowest = ends;
+        chosen = i;
+    }
+    CST_ASSERT(chosen != UINT32_MAX);
+    if (!explores)
+        chosen = once_more(kind, class, offers, chosen);
+    kind->choices[chosen].measures[class].running++;
+    return chosen;
+}
+
+uint64_t cst_kind_expected_ns(const struct cst_kind *kind, uint32_t choice,
+                              uint64_t size, double cost)
+{
+    uint64_t median = kind->choices[choice].measures[size_class(size)].median;
+
+    return cost > 0 ? (uint64_t)((double)median * cost) : median;
+}
+
 static uint64_t median_of(const struct cst_measure *measure)
 {
     uint64_t sorted[CST_SAMPLES] = {0};
@@ -103,6 +185,11 @@ static uint64_t median_of(const struct cst_measure *measure)
     return sorted[count / 2];
 }
 
+void cst_measure_settle(struct cst_measure *measure)
+{
+    measure->median = median_of(measure);
+}
+
 void cst_kind_measured(struct cst_kind *kind, uint32_t choice, uint64_t size,
                        uint64_t duration_ns, double cost)
 {
@@ -116,5 +203,5 @@ void cst_kind_measured(struct cst_kind *kind, uint32_t choice, uint64_t size,
         duration_ns = (uint64_t)((double)duration_ns / cost);
     measure->sample[measure->count % CST_SAMPLES] = duration_ns;
     measure->count++;
-    measure->median = median_of(measure);
+    cst_measure_settle(measure);
 }

@@ -26,6 +26,60 @@ static uint64_t wall_time_left(const struct cst_limits *limits)
                                              : 0;
 }
 
+bool cst_limits_have_time(const struct cst_limits *limits,
+                          const struct castell_constraint *constraint)
+{
+    return constraint->wall_time_ns == 0 ||
+           constraint->wall_time_ns <= wall_time_left(limits);
+}
+
+/* One and a half cannot be held: two bodies would have a half each of two. */
+static bool is_number_of_devices(float gpus)
+{
+    return gpus >= 0 && gpus < (float)UINT16_MAX &&
+           (gpus <= 1 || !(gpus > (float)(uint32_t)gpus));
+}
+
+uint32_t cst_constraint_devices(const struct castell_constraint *constraint)
+{
+    return constraint->gpus > 1 ? (uint32_t)constraint->gpus : 1;
+}
+
+uint32_t cst_constraint_share(const struct castell_constraint *constraint)
+{
+    float share = constraint->gpus * CST_SHARES;
+
+    if (!(share > 0) || share >= CST_SHARES - 0.5f)
+        return 0;
+    return share < 1 ? 1 : (uint32_t)(share + 0.5f);
+}
+
+bool cst_limits_fit_some_time(const struct cst_limits *limits,
+                              const struct castell_constraint *constraint)
+{
+    return constraint->cores <= limits->cores &&
+           !(constraint->gpus > (float)limits->gpus) &&
+           constraint->gpu_memory <= limits->gpu_memory &&
+           constraint->memory <= limits->memory &&
+           constraint->storage <= limits->storage &&
+           (!constraint->arch || strcmp(constraint->arch, limits->arch) == 0) &&
+           (!constraint->feature ||
+            cst_limits_have_feature(limits, constraint->feature));
+}
+
+bool cst_limits_fit(const struct cst_limits *limits,
+                    const struct castell_constraint *constraint)
+{
+    return cst_limits_fit_some_time(limits, constraint) &&
+           cst_limits_have_time(limits, constraint);
+}
+
+bool cst_limits_have_device(const struct cst_limits *limits,
+                            enum castell_device of)
+{
+    return !cst_device_has_memory(of) || (limits->devices >> of & 1) != 0;
+}
+
 /* "task NAME (WHERE) needs WHAT; the nearest node, NODE, ..." */
 static enum castell_status refuse(const char *label, const char *where,
                                   const char *needs, const char *node,
@@ -53,9 +107,8 @@ check_amounts(const struct cst_limits *limits,
     const struct demand demands[] = {
         {"cores", constraint->cores, limits->cores},
         {"nodes", constraint->nodes, 1},
-        {"gpus", constraint->gpus, 0},
         {"memory", constraint->memory, limits->memory},
-        {"gpu_memory", constraint->gpu_memory, 0},
+        {"gpu_memory", constraint->gpu_memory, limits->gpu_memory},
         {"storage", constraint->storage, limits->storage},
         {"wall_time", constraint->wall_time_ns / 1000000000u,
          constraint->wall_time_ns ? wall_time_left(limits) / 1000000000u : 0},
@@ -96,6 +149,18 @@ cst_constraint_check(const struct cst_limits *limits,
         (void)snprintf(has, sizeof(has), "%s%s (see CASTELL_FEATURES)",
                        limits->features ? "feature=" : "none",
                        limits->features ? limits->features : "");
+        return refuse(label, where, needs, limits->name, has);
+    }
+    if (!is_number_of_devices(constraint->gpus))
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "task %s%s%s%s needs gpus=%g: write how many, or what "
+                        "part of one",
+                        label, where ? " (" : "", where ? where : "",
+                        where ? ")" : "", (double)constraint->gpus);
+    if (constraint->gpus > (float)limits->gpus) {
+        (void)snprintf(needs, sizeof(needs), "gpus=%g",
+                       (double)constraint->gpus);
+        (void)snprintf(has, sizeof(has), "gpus=%" PRIu32, limits->gpus);
         return refuse(label, where, needs, limits->name, has);
     }
     return check_amounts(limits, constraint, label, where);

@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "sched/declare.h"
+#include "sched/recall.h"
 
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct cst_kinds {
     struct cst_kind *first;
     struct cst_kind *last;
     struct knower *knowers;
+    struct cst_recall *recall;
     uint32_t count;
 };
 
@@ -70,8 +72,31 @@ void cst_kinds_destroy(struct cst_kinds *kinds)
         kinds->first = kind->next;
         kind_free(kind);
     }
+    cst_recall_destroy(kinds->recall);
     cst_lock_release(&kinds->lock);
     cst_free(kinds);
+}
+
+struct cst_recall *cst_kinds_recall(struct cst_kinds *kinds,
+                                    struct cst_recall *recall)
+{
+    struct cst_recall *before;
+
+    cst_lock_take(&kinds->lock);
+    before = kinds->recall;
+    kinds->recall = recall;
+    cst_lock_drop(&kinds->lock);
+    return before;
+}
+
+bool cst_recall_is_wanted(void)
+{
+    bool wanted;
+
+    (void)pthread_mutex_lock(&pending_lock);
+    wanted = pendings != NULL;
+    (void)pthread_mutex_unlock(&pending_lock);
+    return wanted;
 }
 
 /* Add a body; measures are made when there is something to choose from. */
@@ -104,12 +129,26 @@ static enum castell_status add_choice(struct cst_kinds *kinds,
     alone.nodes = 1;
     choice->possible = cst_constraint_check(kinds->limits, &alone, kind->label,
                                             NULL) == CASTELL_OK;
+    choice->async = (from->flags & CASTELL_ASYNC) != 0;
+    if (cst_device_has_memory(from->device)) {
+        /* A node with such a device says so; its thread is no executor's. */
+        if (!choice->constraint.feature)
+            choice->constraint.feature =
+                from->device == CASTELL_CUDA ? "cuda" : "opencl";
+        choice->constraint.cores = 0;
+        choice->possible = choice->possible &&
+                           !(kind->flags & CASTELL_ISOLATED) &&
+                           (kinds->limits->devices >> from->device & 1);
+    }
     if (choice->constraint.cores == 0)
         choice->constraint.cores = 1;
+    cst_recall_seed(kinds->recall, kind, choice);
     /* Other nodes may differ in what is no number. */
     kind->simple = count == 0 && choice->possible && !kind->careful &&
-                   from->device != CASTELL_MPI && !from->constraint.arch &&
-                   !from->constraint.feature &&
+                   from->device != CASTELL_MPI &&
+                   !cst_device_has_memory(from->device) &&
+                   !from->constraint.arch && !from->constraint.feature &&
+                   !(from->constraint.gpus > 0) &&
                    !cst_constraint_counts(&choice->constraint);
     atomic_store(&kind->choices_count, count + 1);
     return CASTELL_OK;
@@ -165,6 +204,7 @@ static enum castell_status make_locked(struct cst_kinds *kinds,
                                 .body = public_kind->body,
                                 .device = public_kind->device,
                                 .constraint = public_kind->constraint,
+                                .flags = public_kind->flags & CASTELL_ASYNC,
                             });
     if (status == CASTELL_OK)
         status = add_pending(kinds, kind);
@@ -243,6 +283,24 @@ cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
     pendings = pending;
     (void)pthread_mutex_unlock(&pending_lock);
     return CASTELL_OK;
+}
+
+bool cst_kinds_want_devices(void)
+{
+    bool wanted = false;
+
+    for (const struct cst_declared *each = cst_kinds_declared(); each;
+         each = each->next)
+        wanted =
+            wanted || each->kind->constraint.gpus > 0 ||
+            (each->kind->body && cst_device_has_memory(each->kind->device));
+    (void)pthread_mutex_lock(&pending_lock);
+    for (struct pending *pending = pendings; pending; pending = pending->next)
+        wanted = wanted ||
+                 cst_device_has_memory(pending->implementation->device) ||
+                 pending->implementation->constraint.gpus > 0;
+    (void)pthread_mutex_unlock(&pending_lock);
+    return wanted;
 }
 
 uint64_t cst_kinds_implementations_hash(void)

@@ -31,6 +31,9 @@ struct cst_limits {
     uint32_t cores;
     uint64_t memory;
     uint64_t storage;
+    uint32_t gpus;       /* of the kind of device that it has most of */
+    uint32_t devices;    /* a bit for each enum castell_device that it has */
+    uint64_t gpu_memory; /* of the one that has most */
     uint64_t wall_time_end_ns; /* by the real-time clock; 0: none */
 };
 
@@ -52,8 +55,12 @@ struct cst_choice {
     const char *name;
     struct castell_constraint constraint;
     bool possible;                /* on this node, or as one of several */
+    bool async;                   /* its body only enqueues */
     struct cst_measure *measures; /* CST_SIZE_CLASSES, or NULL: not measured */
 };
+
+/* The numbers of the runtime's own kinds, which no registry has; in 16 bits. */
+enum { CST_KIND_FOLD = UINT16_MAX - 1, CST_KIND_BERTH = UINT16_MAX - 2 };
 
 struct cst_kind {
     struct cst_kind *next; /* in the registry */
@@ -67,6 +74,7 @@ struct cst_kind {
     uint64_t timeout_ns;
     _Atomic(bool) simple; /* one body that needs one core and no care */
     bool careful;         /* its failures are retried, or it runs in a child */
+    bool is_own;          /* the runtime's: nobody counts its tasks */
     _Atomic(uint32_t) choices_count;
     struct cst_choice choices[CST_CHOICES_MAX];
 };
@@ -101,17 +109,42 @@ cst_kinds_implement(struct cst_kinds *kinds, const char *kind_name,
  */
 uint64_t cst_kinds_implementations_hash(void);
 
+/* recall.h: what is known of bodies that are added from now on, which the
+   registry then owns; returns what it had before. */
+struct cst_recall;
+struct cst_recall *cst_kinds_recall(struct cst_kinds *kinds,
+                                    struct cst_recall *recall);
+
 /* The n-th kind registered, or NULL; for traces. */
 const struct cst_kind *cst_kinds_at(struct cst_kinds *kinds, uint32_t id);
 
 /*
  * Can the node ever give what the constraint demands? Fails with
- * CASTELL_ERR_UNSATISFIABLE and a text that names task, demand and node.
+ * CASTELL_ERR_UNSATISFIABLE and a text that names task, demand and node; with
+ * CASTELL_ERR_INVALID for a demand that makes no sense anywhere.
  */
 CASTELL_MUST_CHECK enum castell_status
 cst_constraint_check(const struct cst_limits *limits,
                      const struct castell_constraint *constraint,
                      const char *task_label, const char *where);
+
+/* Whole devices that a body gets; 1 also for a part of one. And: what part, in
+   thousandths; 0: all of it. */
+enum { CST_SHARES = 1000 };
+uint32_t cst_constraint_devices(const struct castell_constraint *constraint);
+uint32_t cst_constraint_share(const struct castell_constraint *constraint);
+
+/* Could it give all of it, now; and if it had the time? */
+bool cst_limits_fit(const struct cst_limits *limits,
+                    const struct castell_constraint *constraint);
+bool cst_limits_fit_some_time(const struct cst_limits *limits,
+                              const struct castell_constraint *constraint);
+bool cst_limits_have_device(const struct cst_limits *limits,
+                            enum castell_device of);
+
+/* Is as much left of its job as the constraint demands, if it does? */
+bool cst_limits_have_time(const struct cst_limits *limits,
+                          const struct castell_constraint *constraint);
 
 /* Does the node say that of itself? */
 bool cst_limits_have_feature(const struct cst_limits *limits,
@@ -126,6 +159,35 @@ bool cst_constraint_counts(const struct castell_constraint *constraint);
  * else the time until it ends. Counts it as running.
  */
 uint32_t cst_kind_choose(struct cst_kind *kind, uint64_t size, bool crowded);
+
+/* Its samples have changed: make the median again. */
+void cst_measure_settle(struct cst_measure *measure);
+
+/* What stands between a task and one of its implementations, now. */
+struct cst_offer {
+    bool possible;
+    uint64_t wait_ns; /* until it could start: queue, and what has to come */
+};
+
+/*
+ * The same, where some implementations are for devices with memory of their own:
+ * that which ends first. One offer for each; some is possible.
+ */
+uint32_t cst_kind_choose_among(struct cst_kind *kind, uint64_t size,
+                               const struct cst_offer *offers);
+
+/* What one run of that choice takes; 0: not known. */
+uint64_t cst_kind_expected_ns(const struct cst_kind *kind, uint32_t choice,
+                              uint64_t size, double cost);
+
+/* Is the device one with memory of its own? */
+static inline bool cst_device_has_memory(enum castell_device device)
+{
+    return device == CASTELL_CUDA || device == CASTELL_OPENCL;
+}
+
+/* Is there any kind, of those declared, or implementation that wants such? */
+bool cst_kinds_want_devices(void);
 
 /* A task of that choice and size ended after duration_ns; 0: it was not run. */
 void cst_kind_measured(struct cst_kind *kind, uint32_t choice, uint64_t size,

@@ -1,6 +1,7 @@
 /*
  * Memory for versions. What is freed is kept for the next of its size: to get
- * pages from the system costs more than to fill them.
+ * pages from the system costs more than to fill them, one at a time five times
+ * as much.
  */
 #include "base/fail.h"
 #include "base/memory.h"
@@ -13,9 +14,9 @@ enum {
     ALIGNMENT = 64,
     PAGE = 4096,
     MAP_FROM = 1 << 17, /* bytes; smaller ones come from malloc() */
+    FILL_TO = 1 << 22,  /* up to so much gets its pages at once */
+    SPARE_MAX = 256 << 20,
 };
-
-static const size_t spare_max = (size_t)256 << 20;
 
 static size_t memory_size(const struct cst_region *region)
 {
@@ -31,8 +32,10 @@ static size_t class_of(size_t size)
            CST_STORE_CLASSES;
 }
 
-static char *get_memory(size_t size)
+/* Of a region in rows the gaps are to stay address space. */
+static char *get_memory(size_t size, bool has_gaps)
 {
+    int now = size <= FILL_TO && !has_gaps ? MAP_POPULATE : 0;
     void *memory;
 
     if (size < MAP_FROM)
@@ -40,8 +43,12 @@ static char *get_memory(size_t size)
     if (cst_alloc_refused(size))
         return NULL;
     memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | now, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    if (size > FILL_TO && !has_gaps)
+        (void)madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
 }
 
 static void free_memory(char *memory, size_t size)
@@ -78,7 +85,7 @@ struct cst_store_buffer *cst_buffer_new(struct cst_store *store,
         buffer = cst_alloc(sizeof(*buffer));
         if (!buffer)
             return NULL;
-        buffer->memory = get_memory(size);
+        buffer->memory = get_memory(size, region->rows > 1);
         if (!buffer->memory) {
             cst_free(buffer);
             return NULL;
@@ -106,7 +113,7 @@ void cst_buffer_unref(struct cst_store *store, struct cst_store_buffer *buffer)
     if (buffer->home || --buffer->refs > 0)
         return;
     store->counters.bytes -= buffer->size;
-    if (store->spare_size + buffer->size > spare_max) {
+    if (store->spare_size + buffer->size > store->spare_max) {
         free_memory(buffer->memory, buffer->size);
         cst_free(buffer);
         return;
@@ -115,6 +122,11 @@ void cst_buffer_unref(struct cst_store *store, struct cst_store_buffer *buffer)
     buffer->next = *list;
     *list = buffer;
     store->spare_size += buffer->size;
+}
+
+void cst_store_keep_spare(struct cst_store *store, size_t most)
+{
+    store->spare_max = most < SPARE_MAX ? most : SPARE_MAX;
 }
 
 void cst_buffers_release(struct cst_store *store)

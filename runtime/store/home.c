@@ -9,7 +9,8 @@
 
 static bool uses_home(const struct cst_store_entry *entry)
 {
-    return entry->sends_home || (entry->incoming && entry->incoming->home) ||
+    return entry->claimed || entry->sends_home ||
+           (entry->incoming && entry->incoming->home) ||
            (entry->buffer && entry->buffer->home &&
             (entry->readers > 0 || entry->sending > 0));
 }
@@ -35,6 +36,13 @@ void cst_home_update(struct cst_store *store, struct cst_store_entry *entry)
         entry->previous_home->next_home = entry->next_home;
     else
         store->home_entries = entry->next_home;
+}
+
+void cst_home_entered(struct cst_store *store, struct cst_store_entry *entry)
+{
+    entry->claimed = false;
+    if (store->ops->at_home)
+        store->ops->at_home(store->context, &entry->piece);
 }
 
 void cst_home_enter(struct cst_store *store, struct cst_store_access *access)
@@ -129,6 +137,7 @@ void cst_home_settle(struct cst_store *store)
             cst_buffer_copy(&store->home, entry->buffer, region);
             cst_buffer_unref(store, entry->buffer);
             entry->buffer = &store->home;
+            cst_home_entered(store, entry);
             cst_home_update(store, entry);
         }
         store->ops->home_filled(store->context, entry->piece.version);

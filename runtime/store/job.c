@@ -9,18 +9,20 @@
 
 /* ---- Life --------------------------------------------------------------- */
 
-struct cst_store_job *cst_store_job_new(uint32_t accesses, uint32_t inputs,
+struct cst_store_job *cst_store_job_new(struct cst_store *store,
+                                        uint32_t accesses, uint32_t inputs,
                                         uint32_t outputs)
 {
     struct cst_store_job *job;
     size_t size = sizeof(*job) + accesses * sizeof(job->accesses[0]) +
                   inputs * sizeof(job->inputs[0]) +
                   outputs * sizeof(job->outputs[0]) + accesses * sizeof(void *);
-    char *memory = cst_zalloc(size);
+    char *memory = cst_spare_take(&store->small, size);
 
     if (!memory)
         return NULL;
     job = (struct cst_store_job *)(void *)memory;
+    job->size = size;
     job->accesses_count = accesses;
     job->accesses = (struct cst_store_access *)(void *)(job + 1);
     job->inputs = (struct cst_store_input *)(void *)(job->accesses + accesses);
@@ -29,9 +31,9 @@ struct cst_store_job *cst_store_job_new(uint32_t accesses, uint32_t inputs,
     return job;
 }
 
-void cst_store_job_free(struct cst_store_job *job)
+void cst_store_job_free(struct cst_store *store, struct cst_store_job *job)
 {
-    cst_free(job);
+    cst_spare_put(&store->small, job, job->size);
 }
 
 void cst_store_job_room(struct cst_store_job *job, uint32_t access,
@@ -103,6 +105,8 @@ static void unexpect(struct cst_store *store, struct cst_store_entry *entry)
         if (entry->waiting || entry->targets || entry->incoming || entry->parts)
             return;
         entry->dropped = true;
+    } else if (entry->stale && entry->makers == 0) {
+        entry->dropped = true;
     }
     cst_store_tidy(store, entry);
 }
@@ -127,6 +131,7 @@ static bool expect_outputs(struct cst_store *store, struct cst_store_job *job)
         }
         entry->makers++;
         entry->dropped = false; /* it was to be, of an attempt before */
+        entry->stale = false;
     }
     return true;
 }
@@ -186,6 +191,7 @@ static bool claim_home(struct cst_store *store,
         all = entry->claimed ||
               store->ops->home_claim(store->context, entry->piece.version);
         entry->claimed |= all;
+        cst_home_update(store, entry);
     }
     return all;
 }
@@ -342,7 +348,7 @@ static void fire(struct cst_store *store, struct cst_store_job *job)
             release(store, job);
             store->ops->fire(store->context, job,
                              "there is no memory for what it reads and writes");
-            cst_store_job_free(job);
+            cst_store_job_free(store, job);
             return;
         }
     store->ops->fire(store->context, job, NULL);
@@ -364,6 +370,18 @@ void cst_jobs_fire(struct cst_store *store)
     store->fires = false;
 }
 
+void cst_store_hold(struct cst_store *store)
+{
+    CST_ASSERT(!store->fires);
+    store->fires = true;
+}
+
+void cst_store_let_go(struct cst_store *store)
+{
+    store->fires = false;
+    cst_jobs_fire(store);
+}
+
 /* ---- The end ------------------------------------------------------------- */
 
 /* What was read, and may have been changed in place, is not there any more. */
@@ -380,6 +398,10 @@ static void make(struct cst_store *store, struct cst_store_access *access)
         struct cst_store_entry *entry =
             cst_map_find(&store->entries, access->outputs[i].version);
 
+        /* What is dropped is what was there before: a task may have consumed that
+           while this one made it anew. */
+        entry->dropped = false;
+        entry->stale = false;
         /* Promised home to some of the outputs, but not to all. */
         if (entry->claimed && !access->buffer->home) {
             cst_buffer_copy(&store->home, access->buffer, &entry->piece.region);
@@ -397,14 +419,33 @@ void cst_store_finish(struct cst_store *store, struct cst_store_job *job,
     for (uint32_t i = 0; i < job->accesses_count && made; i++)
         make(store, &job->accesses[i]);
     release(store, job);
-    cst_store_job_free(job);
+    cst_store_job_free(store, job);
     cst_home_settle(store);
     cst_jobs_fire(store);
 }
 
+/* It may have all that it reads, and be held. */
+static void stay(struct cst_store *store, const struct cst_store_job *job)
+{
+    struct cst_store_job **link = &store->firing;
+    struct cst_store_job *last = NULL;
+
+    while (*link && *link != job) {
+        last = *link;
+        link = &last->next;
+    }
+    if (!*link)
+        return;
+    *link = job->next;
+    if (store->firing_last == job)
+        store->firing_last = last;
+}
+
 void cst_store_withdraw(struct cst_store *store, struct cst_store_job *job)
 {
+    if (job->fired)
+        stay(store, job);
     release(store, job);
-    cst_store_job_free(job);
+    cst_store_job_free(store, job);
     cst_home_settle(store);
 }

@@ -4,8 +4,6 @@
 #include "base/memory.h"
 #include "store/store_internal.h"
 
-#include <string.h>
-
 /* ---- Life --------------------------------------------------------------- */
 
 enum castell_status cst_store_create(const struct cst_store_ops *ops,
@@ -20,17 +18,29 @@ enum castell_status cst_store_create(const struct cst_store_ops *ops,
     store->context = context;
     store->is_home = ops->home_claim != NULL;
     store->home.home = true;
+    cst_store_keep_spare(store, SIZE_MAX);
     *ret_store = store;
     return CASTELL_OK;
 }
 
-static void free_targets(struct cst_store_entry *entry)
+static void free_targets(struct cst_store *store, struct cst_store_entry *entry)
 {
     while (entry->targets) {
         struct cst_store_target *target = entry->targets;
 
         entry->targets = target->next;
-        cst_free(target);
+        cst_spare_put(&store->small, target, sizeof(*target));
+    }
+}
+
+static void free_formers(struct cst_store *store, struct cst_store_entry *entry)
+{
+    while (entry->formers) {
+        struct cst_store_former *former = entry->formers;
+
+        entry->formers = former->next;
+        cst_buffer_unref(store, former->buffer);
+        cst_spare_put(&store->small, former, sizeof(*former));
     }
 }
 
@@ -44,7 +54,7 @@ void cst_store_destroy(struct cst_store *store)
         return;
     while ((job = cst_map_next(&store->jobs, &cursor))) {
         CST_ASSERT(!job->fired);
-        cst_store_job_free(job);
+        cst_store_job_free(store, job);
     }
     cst_map_release(&store->jobs);
     cursor = 0;
@@ -53,11 +63,13 @@ void cst_store_destroy(struct cst_store *store)
             cst_buffer_unref(store, entry->buffer);
         if (entry->incoming)
             cst_buffer_unref(store, entry->incoming);
-        free_targets(entry);
-        cst_free(entry);
+        free_formers(store, entry);
+        free_targets(store, entry);
+        cst_spare_put(&store->small, entry, sizeof(*entry));
     }
     cst_map_release(&store->entries);
     cst_buffers_release(store);
+    cst_spare_release(&store->small);
     cst_free(store);
 }
 
@@ -69,11 +81,14 @@ struct cst_store_entry *cst_store_entry(struct cst_store *store,
     struct cst_store_entry *entry =
         cst_map_find(&store->entries, piece->version);
 
+    /* Of what something is to be cut from, only the number is known so far. */
+    if (entry && !entry->buffer && !entry->incoming)
+        entry->piece = *piece;
     if (entry)
         return entry;
     if (!cst_map_reserve(&store->entries, 1))
         return NULL;
-    entry = cst_zalloc(sizeof(*entry));
+    entry = cst_spare_take(&store->small, sizeof(*entry));
     if (!entry)
         return NULL;
     entry->piece = *piece;
@@ -83,11 +98,15 @@ struct cst_store_entry *cst_store_entry(struct cst_store *store,
 
 bool cst_store_is_used(const struct cst_store_entry *entry, uint32_t own)
 {
-    uint32_t mine = own;
+    const struct cst_store_entry *whole = entry->origin;
 
-    for (; entry; entry = entry->origin, mine = 0)
-        if (entry->readers > mine || entry->sending > 0 ||
-            (entry->targets && entry->buffer))
+    if (entry->readers > own || entry->sending > 0)
+        return true;
+    /* What it is a part of may be sent or read later, too: until the plan has
+       said that nobody will. */
+    for (; whole; whole = whole->origin)
+        if (whole->readers > 0 || whole->sending > 0 ||
+            (whole->buffer == entry->buffer && !whole->dropped))
             return true;
     return false;
 }
@@ -120,21 +139,33 @@ static void hand_over_parts(struct cst_store_entry *entry)
     }
 }
 
-void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry)
+static bool is_of_no_use(const struct cst_store_entry *entry)
 {
     bool parts_wait = entry->parts && !entry->buffer;
+    /* Not even to come from something else here. */
+    bool never_comes = !entry->buffer && !entry->origin;
 
-    if (!entry->dropped || entry->readers > 0 || entry->sending > 0 ||
-        entry->makers > 0 || entry->waiting || entry->targets ||
-        entry->incoming || parts_wait || entry->claimed || entry->comes_home ||
-        entry->at_home)
-        return;
-    hand_over_parts(entry);
-    unlink_part(entry);
-    if (entry->buffer)
-        cst_buffer_unref(store, entry->buffer);
-    (void)cst_map_remove(&store->entries, entry->piece.version);
-    cst_free(entry);
+    return (entry->dropped || never_comes) && entry->readers == 0 &&
+           entry->sending == 0 && entry->makers == 0 && !entry->waiting &&
+           !entry->targets && !entry->incoming && !parts_wait &&
+           !entry->claimed && !entry->comes_home && !entry->at_home;
+}
+
+void cst_store_tidy(struct cst_store *store, struct cst_store_entry *entry)
+{
+    while (entry && is_of_no_use(entry)) {
+        struct cst_store_entry *origin = entry->origin;
+
+        hand_over_parts(entry);
+        unlink_part(entry);
+        if (entry->buffer)
+            cst_buffer_unref(store, entry->buffer);
+        (void)cst_map_remove(&store->entries, entry->piece.version);
+        if (store->ops->forgotten)
+            store->ops->forgotten(store->context, entry->piece.version);
+        cst_spare_put(&store->small, entry, sizeof(*entry));
+        entry = origin; /* which may have waited for its parts alone */
+    }
 }
 
 void cst_store_unclaim(struct cst_store *store, struct cst_store_entry *entry)
@@ -142,6 +173,7 @@ void cst_store_unclaim(struct cst_store *store, struct cst_store_entry *entry)
     if (!entry->claimed)
         return;
     entry->claimed = false;
+    cst_home_update(store, entry);
     store->ops->home_unclaimed(store->context, entry->piece.version);
 }
 
@@ -165,8 +197,20 @@ static void send_all(struct cst_store *store, struct cst_store_entry *entry)
 
         entry->targets = target->next;
         send_to(store, entry, target->node);
-        cst_free(target);
+        cst_spare_put(&store->small, target, sizeof(*target));
     }
+}
+
+/* It was made anew while a push reads what it was made to before. */
+static void keep_former(struct cst_store *store, struct cst_store_entry *entry)
+{
+    struct cst_store_former *former =
+        cst_spare_take(&store->small, sizeof(*former));
+
+    if (!former)
+        return; /* no memory: then the buffer stays for good */
+    *former = (struct cst_store_former){entry->buffer, entry->formers};
+    entry->formers = former;
 }
 
 /* Give it the buffer; the list of the entries that this brings grows. */
@@ -174,11 +218,13 @@ static void set_buffer(struct cst_store *store, struct cst_store_entry *entry,
                        struct cst_store_buffer *buffer)
 {
     cst_buffer_ref(buffer);
-    if (entry->buffer)
+    if (entry->buffer && entry->sending > 0)
+        keep_former(store, entry);
+    else if (entry->buffer)
         cst_buffer_unref(store, entry->buffer);
     entry->buffer = buffer;
     if (buffer->home)
-        entry->claimed = false;
+        cst_home_entered(store, entry);
     else
         cst_store_unclaim(store, entry);
     cst_home_update(store, entry);
@@ -246,7 +292,7 @@ enum castell_status cst_store_push(struct cst_store *store, uint32_t to,
         send_to(store, entry, to);
         return CASTELL_OK;
     }
-    target = cst_alloc(sizeof(*target));
+    target = cst_spare_take(&store->small, sizeof(*target));
     if (!target)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to send data");
     *target = (struct cst_store_target){to, entry->targets};
@@ -259,10 +305,16 @@ void cst_store_sent(struct cst_store *store, uint64_t version, bool whole)
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
 
     CST_ASSERT(entry && entry->sending > 0);
-    if (!whole)
-        cst_buffer_ref(entry->buffer); /* for ever */
-    if (--entry->sending == 0)
+    if (!whole) { /* for ever */
+        cst_buffer_ref(entry->buffer);
+        for (struct cst_store_former *former = entry->formers; former;
+             former = former->next)
+            cst_buffer_ref(former->buffer);
+    }
+    if (--entry->sending == 0) {
         entry->sends_home = false;
+        free_formers(store, entry);
+    }
     cst_home_update(store, entry);
     cst_store_tidy(store, entry);
     cst_home_settle(store);
@@ -284,7 +336,7 @@ void cst_store_forget_node(struct cst_store *store, uint32_t to)
                 continue;
             }
             *link = target->next;
-            cst_free(target);
+            cst_spare_put(&store->small, target, sizeof(*target));
         }
     }
 }
@@ -293,11 +345,15 @@ void cst_store_drop(struct cst_store *store, uint64_t version)
 {
     struct cst_store_entry *entry = cst_map_find(&store->entries, version);
 
-    if (!entry || entry->makers > 0) /* it is made anew, and that is wanted */
+    if (!entry)
         return;
+    if (entry->makers > 0) { /* it is made anew, and that is wanted */
+        entry->stale = entry->buffer != NULL;
+        return;
+    }
     entry->dropped = true;
     if (!entry->buffer)
-        free_targets(entry);
+        free_targets(store, entry);
     cst_store_tidy(store, entry);
 }
 
@@ -306,21 +362,29 @@ enum castell_status cst_store_cut(struct cst_store *store,
                                   uint64_t origin)
 {
     struct cst_piece whole = {origin, child->region};
+    struct cst_store_entry *entry =
+        cst_map_find(&store->entries, child->version);
     struct cst_store_entry *from;
-    struct cst_store_entry *entry;
 
-    if (cst_map_find(&store->entries, child->version))
+    /* It was dropped, and lingers for its own parts: it is wanted again. */
+    if (entry && !entry->buffer)
+        entry->dropped = false;
+    if (entry && (entry->buffer || entry->origin))
         return CASTELL_OK;
-    from = cst_store_entry(store, &whole);
+    from = cst_map_find(&store->entries, origin);
+    if (!from)
+        from = cst_store_entry(store, &whole);
+    /* Jobs may wait for it, that were to get it in another way. */
     entry = from ? cst_store_entry(store, child) : NULL;
     if (!entry)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to cut data");
     entry->origin = from;
     entry->next_part = from->parts;
     from->parts = entry;
-    entry->buffer = from->buffer;
-    if (entry->buffer)
-        cst_buffer_ref(entry->buffer);
+    if (from->buffer) {
+        cst_store_made(store, entry, from->buffer);
+        cst_jobs_fire(store);
+    }
     return CASTELL_OK;
 }
 
@@ -333,15 +397,16 @@ bool cst_store_receive(struct cst_store *store, const struct cst_piece *piece,
         cst_map_find(&store->entries, piece->version);
 
     if (entry && (entry->buffer || entry->incoming)) {
+        entry->stale = false;
         entry->refused = entry->incoming != NULL;
         return false;
     }
-    if (!entry) {
+    if (!entry)
         entry = cst_store_entry(store, piece);
-        if (!entry)
-            return false;
-    }
+    if (!entry)
+        return false;
     entry->piece = *piece;
+    entry->dropped = false; /* before; it may be once more, as it has come */
     if (store->is_home && may_home &&
         cst_home_is_free(store, &piece->region, NULL) &&
         store->ops->home_claim(store->context, piece->version)) {
@@ -369,7 +434,8 @@ bool cst_store_received(struct cst_store *store, uint64_t version, bool whole)
     buffer = entry->incoming;
     entry->incoming = NULL;
     cst_home_update(store, entry);
-    if (whole)
+    /* It may have been made here meanwhile, and be on its way to others. */
+    if (whole && !entry->buffer)
         cst_store_made(store, entry, buffer);
     else
         cst_store_unclaim(store, entry);

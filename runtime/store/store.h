@@ -79,6 +79,7 @@ struct cst_store_job {
     struct cst_store_input *inputs;
     struct cst_piece *outputs;
     struct cst_store_job *next; /* to be fired */
+    size_t size;                /* of its memory */
 };
 
 /* Called from within the calls below; must not call back but where it says. */
@@ -97,21 +98,28 @@ struct cst_store_ops {
     void (*home_unclaimed)(void *context, uint64_t version);
     /* What cst_store_come_home() asked for is done. */
     void (*home_filled)(void *context, uint64_t version);
+    /* May be NULL, and must not call back: the version lies in main's memory
+       now; it is not here any more. */
+    void (*at_home)(void *context, const struct cst_piece *piece);
+    void (*forgotten)(void *context, uint64_t version);
 };
 
 CASTELL_MUST_CHECK enum castell_status
 cst_store_create(const struct cst_store_ops *ops, void *context,
                  struct cst_store **ret_store);
+/* Of memory that is not used any more keep no more than that (256 MiB). */
+void cst_store_keep_spare(struct cst_store *store, size_t most);
 /* No job may be between fire and finish. Frees all others. */
 void cst_store_destroy(struct cst_store *store);
 
 /* ---- Jobs ------------------------------------------------------------ */
 
 /* Room for a job, all zero, or NULL. inputs, outputs: of all accesses. */
-struct cst_store_job *cst_store_job_new(uint32_t accesses, uint32_t inputs,
+struct cst_store_job *cst_store_job_new(struct cst_store *store,
+                                        uint32_t accesses, uint32_t inputs,
                                         uint32_t outputs);
 /* Free one that was not assigned. */
-void cst_store_job_free(struct cst_store_job *job);
+void cst_store_job_free(struct cst_store *store, struct cst_store_job *job);
 
 /* Give the access so many inputs and outputs, to be filled in. */
 void cst_store_job_room(struct cst_store_job *job, uint32_t access,
@@ -123,6 +131,11 @@ void cst_store_job_room(struct cst_store_job *job, uint32_t access,
  */
 CASTELL_MUST_CHECK enum castell_status
 cst_store_assign(struct cst_store *store, struct cst_store_job *job);
+
+/* More is to be said: fire nothing until it has been. Home only has to: what a
+   job may overwrite there depends on all that was ordered. */
+void cst_store_hold(struct cst_store *store);
+void cst_store_let_go(struct cst_store *store);
 
 /* A fired job's body has returned. `made`: what it was to make is there; else
    its outputs do not come to be. Frees the job. */

@@ -5,6 +5,7 @@
 #define CST_STORE_STORE_INTERNAL_H
 
 #include "base/map.h"
+#include "base/spare.h"
 #include "store/store.h"
 
 /* Memory that stands for a region. Versions of parts of it may share it. */
@@ -22,6 +23,12 @@ struct cst_store_target {
     struct cst_store_target *next;
 };
 
+/* A buffer that an entry had before, and of which pushes may read. */
+struct cst_store_former {
+    struct cst_store_buffer *buffer;
+    struct cst_store_former *next;
+};
+
 /* A version that is here, or that somebody here waits for. */
 struct cst_store_entry {
     struct cst_piece piece;
@@ -31,8 +38,10 @@ struct cst_store_entry {
     bool claimed;                      /* home is promised to it */
     uint32_t readers; /* jobs that read it and have not finished */
     uint32_t sending; /* pushes that read it now */
-    uint32_t makers;  /* jobs that are to make it */
-    bool dropped;     /* to be freed when nobody uses it */
+    struct cst_store_former *formers; /* while it has any of these */
+    uint32_t makers;                  /* jobs that are to make it */
+    bool dropped;                     /* to be freed when nobody uses it */
+    bool stale;                       /* ... unless one of those jobs ends */
     struct cst_store_input *waiting;  /* jobs */
     struct cst_store_target *targets; /* to be sent there when it is here */
     /* It was cut from `origin`, while that is known; its own parts. */
@@ -64,7 +73,9 @@ struct cst_store {
     struct cst_store_entry *home_entries;   /* in use at home: home.c */
     struct cst_store_access *home_accesses; /* of jobs that run */
     struct cst_store_buffer *spare[CST_STORE_CLASSES];
+    size_t spare_max;
     size_t spare_size;
+    struct cst_spare small; /* jobs, entries, targets */
     struct cst_store_counters counters;
 };
 
@@ -105,6 +116,8 @@ bool cst_store_is_used(const struct cst_store_entry *entry, uint32_t own);
 
 /* Its buffer, readers or pushes have changed. */
 void cst_home_update(struct cst_store *store, struct cst_store_entry *entry);
+/* It lies in main's memory now. */
+void cst_home_entered(struct cst_store *store, struct cst_store_entry *entry);
 /* A running job begins, ends to use main's memory. */
 void cst_home_enter(struct cst_store *store, struct cst_store_access *access);
 void cst_home_leave(struct cst_store *store, struct cst_store_access *access);

@@ -6,38 +6,52 @@
 #include "topo/topo_internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    WORD_BITS = sizeof(unsigned long) * CHAR_BIT,
-    CPUS_MAX = 1 << 14, /* of one system: sets of CPUs on the stack hold them */
-    MASK_WORDS_MAX = CPUS_MAX / WORD_BITS,
+    WORD_BITS = CST_TOPO_WORD_BITS,
+    MASK_WORDS_MAX = CST_TOPO_CPUS_MAX / WORD_BITS,
 };
 
 /* ---- What we were given ---------------------------------------------- */
 
-enum castell_status cst_topo_own_cpus(struct cst_topo *topo,
-                                      hwloc_const_bitmap_t allowed,
-                                      hwloc_bitmap_t cpus)
+bool cst_topo_set_has(const struct cst_topo_set *set, unsigned cpu)
 {
-    unsigned long mask[MASK_WORDS_MAX] = {0};
-    enum castell_status status = CASTELL_OK;
+    return cpu < CST_TOPO_CPUS_MAX &&
+           (set->words[cpu / WORD_BITS] >> cpu % WORD_BITS & 1);
+}
 
-    hwloc_bitmap_zero(cpus);
-    if (sched_getaffinity(0, sizeof(mask), (cpu_set_t *)(void *)mask) != 0)
+void cst_topo_set_add(struct cst_topo_set *set, unsigned cpu)
+{
+    if (cpu < CST_TOPO_CPUS_MAX)
+        set->words[cpu / WORD_BITS] |= 1ul << cpu % WORD_BITS;
+}
+
+enum castell_status cst_topo_own_cpus(struct cst_topo *topo,
+                                      struct cst_topo_set *ret_cpus)
+{
+    *ret_cpus = (struct cst_topo_set){0};
+    if (sched_getaffinity(0, sizeof(ret_cpus->words),
+                          (cpu_set_t *)(void *)ret_cpus->words) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "cannot read our CPU set: %s",
                         cst_reason(errno));
-    for (unsigned i = 0; i < CPUS_MAX; i++)
-        if (mask[i / WORD_BITS] >> i % WORD_BITS & 1)
-            (void)hwloc_bitmap_set(cpus, i);
-    if (cst_topo_openmp_find(topo))
-        status = cst_topo_openmp_places(topo, cpus);
-    (void)hwloc_bitmap_and(cpus, cpus, allowed);
-    return status;
+    return cst_topo_openmp_find(topo) ? cst_topo_openmp_places(topo, ret_cpus)
+                                      : CASTELL_OK;
+}
+
+enum castell_status cst_topo_no_list(const char *wanted)
+{
+    return cst_fail(CASTELL_ERR_INVALID,
+                    "\"%s\" is no list of CPUs such as 0-3,8", wanted);
+}
+
+enum castell_status cst_topo_no_cpus(const char *wanted)
+{
+    return cst_fail(CASTELL_ERR_INVALID, "no CPU of %s is left to us",
+                    wanted ? wanted : "the machine");
 }
 
 /* ---- Giving it out --------------------------------------------------- */
@@ -93,12 +107,22 @@ static void meet_openmp(const struct cst_topo *topo, uint32_t count)
                       "GOMP_CPU_AFFINITY\n");
 }
 
+/* One executor, on all that the process may use: nothing is ever changed. */
+static bool is_moot(const struct cst_topo *topo)
+{
+    return topo->executors_count == 1 && !topo->openmp_binds &&
+           memcmp(mask_of(topo, 0), mask_of(topo, 1),
+                  topo->mask_words * sizeof(*topo->masks)) == 0;
+}
+
 void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count)
 {
     unsigned long mask[MASK_WORDS_MAX];
 
     CST_ASSERT(count > 0 && first < topo->executors_count &&
                count <= topo->executors_count - first);
+    if (is_moot(topo))
+        return;
     if (__builtin_expect(topo->openmp_binds, 0))
         meet_openmp(topo, count);
     if (count == 1) {
@@ -111,7 +135,8 @@ void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count)
 
 void cst_topo_unbind(const struct cst_topo *topo)
 {
-    set_mask(topo, mask_of(topo, topo->executors_count));
+    if (!is_moot(topo))
+        set_mask(topo, mask_of(topo, topo->executors_count));
 }
 
 static bool mask_has(const struct cst_topo *topo, const unsigned long *mask,

@@ -74,7 +74,7 @@ void cst_topo_openmp_release(struct cst_topo *topo)
 }
 
 enum castell_status cst_topo_openmp_places(const struct cst_topo *topo,
-                                           hwloc_bitmap_t cpus)
+                                           struct cst_topo_set *cpus)
 {
     const struct cst_topo_openmp *openmp = &topo->openmp;
     int count = openmp->places_count();
@@ -92,7 +92,7 @@ enum castell_status cst_topo_openmp_places(const struct cst_topo *topo,
         openmp->cpus(place, numbers);
         for (int i = 0; i < size; i++)
             if (numbers[i] >= 0)
-                (void)hwloc_bitmap_set(cpus, (unsigned)numbers[i]);
+                cst_topo_set_add(cpus, (unsigned)numbers[i]);
         cst_free(numbers);
     }
     return CASTELL_OK;

@@ -7,7 +7,31 @@
 #include "castell.h"
 #include "topo/topo.h"
 
-#include <hwloc.h>
+#include <limits.h>
+
+enum {
+    CST_TOPO_WORD_BITS = sizeof(unsigned long) * CHAR_BIT,
+    CST_TOPO_CPUS_MAX = 1 << 14, /* of one system */
+};
+
+/* Some of its CPUs; small enough for the stack. */
+struct cst_topo_set {
+    unsigned long words[CST_TOPO_CPUS_MAX / CST_TOPO_WORD_BITS];
+};
+
+/* A CPU that we may use. */
+struct cst_topo_cpu {
+    unsigned number;    /* the system's */
+    uint32_t core;      /* from 0, and CPUs of one core follow one another */
+    uint32_t numa_node; /* the system's number of the nearest one */
+    uint32_t cache;     /* equal where the last-level cache is shared */
+};
+
+/* Those that we may use, in the machine's order. */
+struct cst_topo_cpus {
+    struct cst_topo_cpu *list;
+    uint32_t count;
+};
 
 /* What the cgroups of a process allow it; UINT64_MAX: no limit. */
 struct cst_topo_limits {
@@ -25,13 +49,29 @@ CASTELL_MUST_CHECK enum castell_status
 cst_topo_read_limits(const char *root, struct cst_topo_limits *ret_limits);
 
 /*
- * The CPUs that the process was started with, as far as the topology allows
- * them. Sets topo->openmp_binds. Fails with CASTELL_ERR_NO_MEMORY or
- * CASTELL_ERR_SYSTEM.
+ * Look at the machine, by hwloc or, where this was built without, by what Linux
+ * shows of it: its CPUs that the caller or else the process wants, and in topo
+ * whether it is this one, its memory (0: not known), its caches and, where it
+ * is not this one, its names. The list is the caller's, to cst_free(). Fails
+ * as cst_topo_load().
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_topo_own_cpus(struct cst_topo *topo, hwloc_const_bitmap_t allowed,
-                  hwloc_bitmap_t cpus);
+cst_topo_discover(struct cst_topo *topo, const struct cst_topo_options *options,
+                  struct cst_topo_cpus *ret_cpus);
+
+/*
+ * The CPUs that the process was started with. Sets topo->openmp_binds. Fails
+ * with CASTELL_ERR_NO_MEMORY or CASTELL_ERR_SYSTEM.
+ */
+CASTELL_MUST_CHECK enum castell_status
+cst_topo_own_cpus(struct cst_topo *topo, struct cst_topo_set *ret_cpus);
+
+bool cst_topo_set_has(const struct cst_topo_set *set, unsigned cpu);
+void cst_topo_set_add(struct cst_topo_set *set, unsigned cpu);
+
+/* Fail for a list of CPUs that is none, and where none of them is left. */
+enum castell_status cst_topo_no_list(const char *wanted);
+enum castell_status cst_topo_no_cpus(const char *wanted);
 
 /*
  * Is an OpenMP library loaded, and told by the environment to bind threads?
@@ -42,7 +82,7 @@ void cst_topo_openmp_release(struct cst_topo *topo);
 
 /* Add the CPUs of its places. Fails with CASTELL_ERR_NO_MEMORY. */
 CASTELL_MUST_CHECK enum castell_status
-cst_topo_openmp_places(const struct cst_topo *topo, hwloc_bitmap_t cpus);
+cst_topo_openmp_places(const struct cst_topo *topo, struct cst_topo_set *cpus);
 
 /* Let it bind the calling thread, which it does once. */
 void cst_topo_openmp_meet(const struct cst_topo *topo);
@@ -52,9 +92,8 @@ void cst_topo_openmp_meet(const struct cst_topo *topo);
  * cores, CPUs and NUMA nodes. executors_count 0 becomes the smaller of the
  * cores and cpus_max. Fails with CASTELL_ERR_NO_MEMORY.
  */
-CASTELL_MUST_CHECK enum castell_status cst_topo_place(struct cst_topo *topo,
-                                                      hwloc_topology_t machine,
-                                                      hwloc_const_bitmap_t cpus,
-                                                      uint64_t cpus_max);
+CASTELL_MUST_CHECK enum castell_status
+cst_topo_place(struct cst_topo *topo, const struct cst_topo_cpus *cpus,
+               uint64_t cpus_max);
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct cst_trace;
 struct cst_trace_note;
 
 struct cst_trace_notes {
@@ -31,6 +32,18 @@ void cst_trace_notes_release(struct cst_trace_notes *notes);
 bool cst_trace_notes_add(struct cst_trace_notes *notes,
                          struct cst_trace_chunk chunk, const void *head,
                          size_t head_size, const char *text);
+
+/* trace.c: add one to the trace's; where there is no room, count it as lost. */
+void cst_trace_note(struct cst_trace *trace, struct cst_trace_chunk chunk,
+                    const void *head, size_t head_size, const char *text);
+
+/* The track of the calling thread; UINT32_MAX: it has none. */
+uint32_t cst_trace_track(const struct cst_trace *trace);
+
+static inline uint16_t cst_trace_kind_number(uint32_t kind)
+{
+    return kind < CST_TRACE_KIND_MAX ? (uint16_t)kind : CST_TRACE_KIND_MAX;
+}
 
 /* Write them, in the order in which they came. */
 void cst_trace_notes_drain(struct cst_trace_notes *notes,

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,10 +21,14 @@ enum {
     REFRESH_MS = 100, /* 10 times a second */
     WIDTH_DEFAULT = 80,
     LINE_SIZE = 256,
+    SENTENCE_SIZE = 1024,
     PAST_REFRESHES = 10, /* the rate is that of the last second */
 };
 
 #define ERASE_LINE "\r\033[K"
+
+/* Whether sentences have to erase one first. */
+static atomic_bool line_is_there;
 
 /* How many were finished when. */
 struct past {
@@ -32,7 +37,7 @@ struct past {
 };
 
 struct cst_progress {
-    cst_progress_counters *counters;
+    cst_progress_look *look;
     void *owner;
     pthread_t thread;
     bool is_terminal;
@@ -111,7 +116,7 @@ static void refresh(struct cst_progress *progress)
     const size_t erase = sizeof(ERASE_LINE) - 1;
     uint64_t now_ns = cst_clock_ns();
 
-    progress->counters(progress->owner, &view.counters);
+    progress->look(progress->owner, &view);
     view.elapsed_ns = now_ns - progress->start_ns;
     view.tasks_per_second =
         rate_until(progress, now_ns, view.counters.finished);
@@ -121,12 +126,28 @@ static void refresh(struct cst_progress *progress)
                               sizeof(line) - erase);
     put(line, strlen(line));
     progress->shown = true;
+    atomic_store(&line_is_there, true);
 }
 
 static void erase(struct cst_progress *progress)
 {
     if (progress->shown && in_foreground(progress))
         put(ERASE_LINE, sizeof(ERASE_LINE) - 1);
+    atomic_store(&line_is_there, false);
+}
+
+void cst_progress_say(const char *text)
+{
+    char line[SENTENCE_SIZE];
+    int length = snprintf(line, sizeof(line), "%scastell: %s",
+                          atomic_load(&line_is_there) ? ERASE_LINE : "", text);
+
+    if (length < 0)
+        return;
+    if ((size_t)length > sizeof(line) - 2)
+        length = (int)sizeof(line) - 2;
+    line[length] = '\n';
+    put(line, (size_t)length + 1);
 }
 
 /* ---- Its thread ------------------------------------------------------ */
@@ -157,8 +178,7 @@ static enum castell_status start(struct cst_progress *progress)
     return status;
 }
 
-enum castell_status cst_progress_start(cst_progress_counters *counters,
-                                       void *owner,
+enum castell_status cst_progress_start(cst_progress_look *look, void *owner,
                                        struct cst_progress **ret_progress)
 {
     struct cst_progress *progress;
@@ -174,7 +194,7 @@ enum castell_status cst_progress_start(cst_progress_counters *counters,
     progress = cst_zalloc(sizeof(*progress));
     if (!progress)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory to show progress");
-    progress->counters = counters;
+    progress->look = look;
     progress->owner = owner;
     progress->is_terminal = isatty(STDERR_FILENO);
     progress->start_ns = cst_clock_ns();

@@ -20,9 +20,21 @@
 
 struct cst_progress;
 
-/* Fills in the counters; called by the thread of this room. */
-typedef void cst_progress_counters(void *owner,
-                                   struct castell_counters *ret_counters);
+enum { CST_PROGRESS_REASON_SIZE = 32 };
+
+/* What the line says. */
+struct cst_progress_view {
+    struct castell_counters counters;
+    uint32_t nodes; /* of a run that may have several; else 0 */
+    uint32_t asked; /* more that were asked for and have not come */
+    char reason[CST_PROGRESS_REASON_SIZE]; /* why one waits; "": not known */
+    double tasks_per_second;
+    uint64_t elapsed_ns;
+};
+
+/* Fills in the counters, the nodes and the reason; called by the thread of this
+   room. */
+typedef void cst_progress_look(void *owner, struct cst_progress_view *view);
 
 /*
  * Start to show progress, if it is to be shown: else *ret_progress is NULL.
@@ -30,18 +42,15 @@ typedef void cst_progress_counters(void *owner,
  * sense), CASTELL_ERR_NO_MEMORY or CASTELL_ERR_SYSTEM.
  */
 CASTELL_MUST_CHECK enum castell_status
-cst_progress_start(cst_progress_counters *counters, void *owner,
+cst_progress_start(cst_progress_look *look, void *owner,
                    struct cst_progress **ret_progress);
 
-/* Clear the line; counters() is not called after this. NULL is allowed. */
+/* Clear the line; look() is not called after this. NULL is allowed. */
 void cst_progress_stop(struct cst_progress *progress);
 
-/* What the line says. */
-struct cst_progress_view {
-    struct castell_counters counters;
-    double tasks_per_second;
-    uint64_t elapsed_ns;
-};
+/* Any thread: a sentence to the user, on a line of its own, behind "castell: ";
+   the line of progress, where there is one, goes on below it. */
+void cst_progress_say(const char *text);
 
 /*
  * Write the line, of exactly `width` columns or fewer and all ASCII, to text.

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BAR_MAX = 30, BAR_MIN = 8, PIECE_SIZE = 48, PIECES_MAX = 6 };
+enum { BAR_MAX = 30, BAR_MIN = 8, PIECE_SIZE = 48, PIECES_MAX = 8 };
 
 /* "95000", "123k", "4.56M": five columns at most. */
 static void write_count(char *text, size_t text_size, double count)
@@ -82,6 +82,13 @@ static void say(const struct cst_progress_view *view, struct line *line)
     if (counters->cancelled > 0)
         add(line, ", %" PRIu64 " cancelled", counters->cancelled);
     add(line, ", %" PRIu64 " running", counters->running);
+    if (view->nodes > 0)
+        add(line, ", %" PRIu32 " node%s", view->nodes,
+            view->nodes == 1 ? "" : "s");
+    if (view->asked > 0)
+        add(line, ", %" PRIu32 " asked for%s%s%s", view->asked,
+            view->reason[0] ? " (" : "", view->reason,
+            view->reason[0] ? ")" : "");
     add(line, ", %s/s", rate);
     add(line, ", %s", elapsed);
 }

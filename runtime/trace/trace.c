@@ -141,18 +141,13 @@ static void wake(struct cst_trace *trace)
     (void)written; /* when it is full already the thread wakes anyway */
 }
 
-static uint16_t limit_kind(uint32_t kind)
-{
-    return kind < CST_TRACE_KIND_MAX ? (uint16_t)kind : CST_TRACE_KIND_MAX;
-}
-
 void cst_trace_write(struct cst_trace *trace, enum cst_trace_event event,
                      uint64_t task, uint32_t kind, int32_t value)
 {
     struct cst_trace_record record = {.ticks = cst_ticks(),
                                       .task = task,
                                       .event = (uint16_t)event,
-                                      .kind = limit_kind(kind),
+                                      .kind = cst_trace_kind_number(kind),
                                       .value = value};
 
     if (__builtin_expect(seat.serial != trace->serial, 0))
@@ -168,7 +163,7 @@ void cst_trace_write_group(struct cst_trace *trace,
 {
     CST_ASSERT(count > 0 && count <= CST_TRACE_GROUP_MAX);
     records[0].ticks = cst_ticks();
-    records[0].kind = limit_kind(records[0].kind);
+    records[0].kind = cst_trace_kind_number(records[0].kind);
     if (__builtin_expect(seat.serial != trace->serial, 0))
         take_ring(trace, CST_TRACE_NO_EXECUTOR);
     if (!seat.ring)
@@ -182,7 +177,7 @@ void cst_trace_started(struct cst_trace *trace, uint64_t task, uint32_t kind,
                        int32_t attempt, const struct castell_constraint *holds)
 {
     struct cst_trace_record records[] = {
-        {0, task, CST_TRACE_STARTED, limit_kind(kind), attempt},
+        {0, task, CST_TRACE_STARTED, cst_trace_kind_number(kind), attempt},
         {holds->memory, holds->storage, CST_TRACE_HOLDS, 0,
          (int32_t)holds->cores}};
 
@@ -191,63 +186,17 @@ void cst_trace_started(struct cst_trace *trace, uint64_t task, uint32_t kind,
 
 /* ---- Notes ----------------------------------------------------------- */
 
-static void note(struct cst_trace *trace, struct cst_trace_chunk chunk,
-                 const void *head, size_t head_size, const char *text)
+void cst_trace_note(struct cst_trace *trace, struct cst_trace_chunk chunk,
+                    const void *head, size_t head_size, const char *text)
 {
     if (!cst_trace_notes_add(&trace->notes, chunk, head, head_size, text))
         atomic_fetch_add_explicit(&trace->discarded, 1, memory_order_relaxed);
 }
 
-void cst_trace_kind(struct cst_trace *trace, uint32_t kind, const char *name)
+uint32_t cst_trace_track(const struct cst_trace *trace)
 {
-    note(trace,
-         (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_KIND,
-                                  .number = limit_kind(kind)},
-         NULL, 0, name); /* lost, it shows as "kind 7" */
-}
-
-void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
-                    const char *run)
-{
-    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_NODE}, node,
-         sizeof(*node), run);
-}
-
-void cst_trace_counters(struct cst_trace *trace,
-                        const struct castell_counters *counters,
-                        uint64_t recomputed)
-{
-    const struct cst_trace_counters kept = {
-        .submitted = counters->submitted,
-        .finished = counters->finished,
-        .failed = counters->failed,
-        .cancelled = counters->cancelled,
-        .retried = counters->retried,
-        .recomputed = recomputed,
-    };
-
-    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_COUNTERS},
-         &kept, sizeof(kept), NULL);
-}
-
-void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync)
-{
-    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_SYNC}, sync,
-         sizeof(*sync), NULL);
-}
-
-void cst_trace_text(struct cst_trace *trace, enum cst_trace_event event,
-                    uint64_t subject, const char *text)
-{
-    struct cst_trace_text head = {.ticks = cst_ticks(),
-                                  .subject = subject,
-                                  .event = (uint32_t)event,
-                                  .track = UINT32_MAX};
-
-    if (seat.serial == trace->serial && seat.ring)
-        head.track = seat.ring->track;
-    note(trace, (struct cst_trace_chunk){.type = CST_TRACE_CHUNK_TEXT}, &head,
-         sizeof(head), text);
+    return seat.serial == trace->serial && seat.ring ? seat.ring->track
+                                                     : UINT32_MAX;
 }
 
 uint64_t cst_trace_lost(struct cst_trace *trace)

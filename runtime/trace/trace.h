@@ -45,10 +45,9 @@ void cst_trace_close(struct cst_trace *trace);
 void cst_trace_node(struct cst_trace *trace, const struct cst_trace_node *node,
                     const char *run);
 
-/* What the engine has counted, and the plan. */
+/* What this process has counted. */
 void cst_trace_counters(struct cst_trace *trace,
-                        const struct castell_counters *counters,
-                        uint64_t recomputed);
+                        const struct cst_trace_counters *counters);
 
 /* How our clock stands to the master's. */
 void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync);
@@ -56,6 +55,19 @@ void cst_trace_sync(struct cst_trace *trace, const struct cst_trace_sync *sync);
 /* Say something of a task or node, or of the moment. The text is copied. */
 void cst_trace_text(struct cst_trace *trace, enum cst_trace_event event,
                     uint64_t subject, const char *text);
+
+/* A device of this process, and what all of them have done. */
+void cst_trace_device(struct cst_trace *trace, uint32_t number,
+                      const struct cst_trace_device *device, const char *name);
+void cst_trace_depot(struct cst_trace *trace,
+                     const struct cst_trace_depot *depot);
+
+/* A class of nodes that may be asked for; and what becomes of one that was: its
+   ticks are set here. The sentence is copied; NULL: none. */
+void cst_trace_class(struct cst_trace *trace, uint32_t class, const char *name);
+void cst_trace_request(struct cst_trace *trace,
+                       const struct cst_trace_request *request,
+                       const char *why);
 
 /* The calling thread is that executor from now on; others have no number. */
 void cst_trace_thread(struct cst_trace *trace, uint32_t executor);
@@ -90,6 +102,10 @@ void cst_trace_write_group(struct cst_trace *trace,
 /* Write STARTED, and what the task holds. */
 void cst_trace_started(struct cst_trace *trace, uint64_t task, uint32_t kind,
                        int32_t attempt, const struct castell_constraint *holds);
+
+/* Write an event with SIZE and BEGAN: it began then, by cst_clock_ns(). */
+void cst_trace_lasted(struct cst_trace *trace, struct cst_trace_record *what,
+                      uint64_t bytes, uint64_t begin_ns, uint64_t took_ns);
 
 /* Events lost until now. */
 uint64_t cst_trace_lost(struct cst_trace *trace);

@@ -6,7 +6,7 @@
  * one rings the leader, who runs the task on all their cores while they sleep.
  */
 #include "base/fail.h"
-#include "device/threads.h"
+#include "body/threads.h"
 #include "worker/worker_internal.h"
 
 enum { ROUNDS_MAX = 2000 }; /* of spinning for the others, before it sleeps */

@@ -5,10 +5,11 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "device/child.h"
-#include "device/reduction.h"
-#include "device/save.h"
-#include "device/threads.h"
+#include "body/child.h"
+#include "body/reduction.h"
+#include "body/save.h"
+#include "body/threads.h"
+#include "worker/count.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
@@ -19,8 +20,8 @@ enum { BUFFERS_HERE = 16, TEXT_SIZE = 384 };
 
 /* ---- What to say of a failure ------------------------------------------- */
 
-static void event(struct cst_self *self, enum cst_trace_event event,
-                  const struct cst_task *task, int value)
+void cst_run_event(struct cst_self *self, enum cst_trace_event event,
+                   const struct cst_task *task, int value)
 {
     if (!(task->flags & CST_TASK_INTERNAL))
         cst_trace_event(self->worker->trace, event, task->id, task->kind->id,
@@ -28,12 +29,12 @@ static void event(struct cst_self *self, enum cst_trace_event event,
 }
 
 /* It starts; what it holds goes with it. */
-static void started(struct cst_self *self, const struct cst_task *task)
+void cst_run_started(struct cst_self *self, const struct cst_task *task)
 {
     const struct castell_constraint *holds;
 
     if (!(task->flags & CST_TASK_CONSTRAINED) || !self->worker->trace) {
-        event(self, CST_TRACE_STARTED, task, (int)task->attempt);
+        cst_run_event(self, CST_TRACE_STARTED, task, (int)task->attempt);
         return;
     }
     holds = &task->extra->constraint;
@@ -67,9 +68,8 @@ static const char *consequence(const struct cst_kind *kind)
     return "the run ends";
 }
 
-/* The task has failed for good: say so, and keep it for main(). */
-static void report(struct cst_self *self, struct cst_task *task,
-                   const char *how)
+void cst_run_report(struct cst_self *self, struct cst_task *task,
+                    const char *how)
 {
     const char *where = where_of(task);
     char text[TEXT_SIZE];
@@ -124,10 +124,9 @@ struct attempt {
     char how[TEXT_SIZE];   /* it failed */
 };
 
-static bool run_here(struct attempt *attempt)
+bool cst_run_body(struct cst_self *self, struct cst_task *task, void **buffers,
+                  char *how, size_t how_size)
 {
-    struct cst_self *self = attempt->self;
-    struct cst_task *task = attempt->task;
     void *outer = self->escape;
     struct cst_escape escape;
     int result;
@@ -135,18 +134,23 @@ static bool run_here(struct attempt *attempt)
     self->escape = &escape;
     if (setjmp(escape.point) == 0) {
         result = task->kind->choices[task->choice].body(
-            attempt->buffers, cst_task_argument(task));
+            buffers, cst_task_argument(task));
         if (result != 0)
-            (void)snprintf(attempt->how, sizeof(attempt->how),
-                           "its body returned %d", result);
+            (void)snprintf(how, how_size, "its body returned %d", result);
     } else {
         result = -1;
-        (void)snprintf(attempt->how, sizeof(attempt->how),
-                       "its body called exit(%d)", escape.exit_status);
+        (void)snprintf(how, how_size, "its body called exit(%d)",
+                       escape.exit_status);
     }
     self->escape = outer;
     self->task = task;
     return result == 0;
+}
+
+static bool run_here(struct attempt *attempt)
+{
+    return cst_run_body(attempt->self, attempt->task, attempt->buffers,
+                        attempt->how, sizeof(attempt->how));
 }
 
 /* For the child, in which this thread has no connection to the run. */
@@ -183,9 +187,9 @@ static bool run_in_child(struct attempt *attempt)
         .timeout_ns = kind->timeout_ns,
         .cores = castell_task_cores(),
         .label = kind->label,
+        .may_decline = !(kind->flags & CASTELL_ISOLATED),
     };
     struct cst_child_result result;
-    char *how = attempt->how;
 
     for (uint32_t i = 0; i < task->accesses_count; i++) {
         const struct cst_access *access = &cst_task_accesses(task)[i];
@@ -196,31 +200,9 @@ static bool run_in_child(struct attempt *attempt)
                                   access->hold.user, access->pitch};
     }
     cst_child_run(&request, &result);
-    switch (result.outcome) {
-    case CST_CHILD_RETURNED:
-        if (result.number == 0)
-            return true;
-        (void)snprintf(how, TEXT_SIZE, "its body returned %d", result.number);
-        break;
-    case CST_CHILD_SIGNAL:
-        (void)snprintf(how, TEXT_SIZE, "signal %d (%s) ended it", result.number,
-                       sigdescr_np(result.number));
-        break;
-    case CST_CHILD_EXITED:
-        (void)snprintf(how, TEXT_SIZE, "its body called exit(%d)",
-                       result.number);
-        break;
-    case CST_CHILD_TIMED_OUT:
-        (void)snprintf(how, TEXT_SIZE,
-                       "it took longer than its timeout of %g ms",
-                       (double)kind->timeout_ns / 1e6);
-        break;
-    case CST_CHILD_NOT_STARTED:
-        (void)snprintf(how, TEXT_SIZE, "it could not be started: %.300s",
-                       castell_error_text());
-        break;
-    }
-    return false;
+    if (result.outcome == CST_CHILD_DECLINED) /* it submits tasks */
+        return run_here(attempt);
+    return cst_describe_end(kind, &result, attempt->how, TEXT_SIZE);
 }
 
 /* ---- Private copies ----------------------------------------------------- */
@@ -299,17 +281,29 @@ static bool attempt_once(struct attempt *attempt)
                     (task->flags & CST_TASK_SUSPECT);
     bool good;
 
-    started(attempt->self, task);
-    good = !reduces || begin_leaves(attempt);
+    cst_run_started(attempt->self, task);
+    good = cst_run_open_files(task, attempt->buffers, attempt->how,
+                              sizeof(attempt->how)) &&
+           (!reduces || begin_leaves(attempt));
     if (good && task->kind->choices[task->choice].device == CASTELL_MPI)
         good = cst_run_in_gang(attempt->self, task, attempt->buffers,
                                attempt->how, sizeof(attempt->how));
     else if (good)
         good = isolated ? run_in_child(attempt) : run_here(attempt);
+    good =
+        good && cst_run_close_files(task, attempt->how, sizeof(attempt->how));
     if (reduces)
         end_leaves(attempt, good);
-    event(attempt->self, CST_TRACE_ENDED, task, good ? 0 : 1);
+    cst_run_event(attempt->self, CST_TRACE_ENDED, task, good ? 0 : 1);
     return good;
+}
+
+void cst_run_retried(struct cst_self *self, const struct cst_task *task,
+                     const char *how)
+{
+    cst_run_event(self, CST_TRACE_RETRIED, task, (int)task->attempt - 1);
+    say_in_trace(self, task, CST_TRACE_RETRIED, how);
+    cst_engine_count_retry(self->worker->engine);
 }
 
 /* Run with retries; what the task reads and writes is put back before each. */
@@ -334,10 +328,7 @@ static bool attempt_all(struct attempt *attempt)
     }
     while (!good && task->attempt <= kind->retries) {
         if (task->attempt++ > 0) {
-            event(attempt->self, CST_TRACE_RETRIED, task,
-                  (int)task->attempt - 1);
-            say_in_trace(attempt->self, task, CST_TRACE_RETRIED, attempt->how);
-            cst_engine_count_retry(attempt->self->worker->engine);
+            cst_run_retried(attempt->self, task, attempt->how);
             if (save)
                 cst_save_restore(save);
         }
@@ -361,6 +352,7 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
     if (attempt.buffers && attempt.rows) {
         set_buffers(task, attempt.buffers);
         good = attempt_all(&attempt);
+        cst_run_settle_files(task, good);
     } else {
         (void)snprintf(attempt.how, sizeof(attempt.how),
                        "no memory for its buffers");
@@ -368,7 +360,7 @@ static void run_carefully(struct cst_self *self, struct cst_task *task)
     if (task->extra)
         task->extra->duration_ns = good ? cst_clock_ns() - begin : 0;
     if (!good)
-        report(self, task, attempt.how);
+        cst_run_report(self, task, attempt.how);
     cst_free(attempt.buffers);
     cst_free(attempt.rows);
 }
@@ -395,22 +387,20 @@ static void run_simply(struct cst_self *self, struct cst_task *task)
         buffers[i] = accesses[i].base;
     if (!(task->flags & CST_TASK_GUEST))
         task->attempt = 1;
-    started(self, task);
+    cst_run_started(self, task);
     result = task->kind->choices[0].body(buffers, cst_task_argument(task));
-    event(self, CST_TRACE_ENDED, task, result);
+    cst_run_event(self, CST_TRACE_ENDED, task, result);
     if (task->extra)
         task->extra->duration_ns = cst_clock_ns() - begin;
     if (__builtin_expect(result != 0, 0)) {
         char how[TEXT_SIZE];
 
         (void)snprintf(how, sizeof(how), "its body returned %d", result);
-        report(self, task, how);
+        cst_run_report(self, task, how);
     }
 }
 
-/* Cancelled, or the run has failed since it was given to us; what is the
-   engine's own still has to be done then. */
-static bool is_off(struct cst_self *self, const struct cst_task *task)
+bool cst_run_is_off(struct cst_self *self, const struct cst_task *task)
 {
     return cst_task_is_off(task) ||
            (cst_engine_status(self->worker->engine, NULL) != CASTELL_OK &&
@@ -422,66 +412,73 @@ struct around {
     struct cst_task *task;
     struct cst_group *group;
     struct cst_frame *frames;
+    uint64_t begin_ns; /* of the body; 0: its time is not taken */
 };
 
-static struct cst_desk *desk_of(const struct cst_self *self)
+static void leave_body(struct cst_self *self, const struct cst_task *task,
+                       const struct around *around)
 {
-    return self->seat ? &self->seat->desk : &self->port->desk;
-}
-
-/* Only this thread writes it. */
-static void count_running(const struct cst_self *self, uint32_t by)
-{
-    _Atomic(uint32_t) *running = &desk_of(self)->running;
-
-    atomic_store_explicit(
-        running, atomic_load_explicit(running, memory_order_relaxed) + by,
-        memory_order_relaxed);
-}
-
-static void leave_body(struct cst_self *self, const struct around *around)
-{
-    count_running(self, (uint32_t)-1);
+    cst_count_ended(self, task, around->begin_ns);
+    cst_count_running(self, (uint32_t)-1, around->task);
     if (__builtin_expect(self->frames != around->frames, 0))
         cst_worker_drop_frames(self, around->frames);
     self->group = around->group;
     self->task = around->task;
 }
 
+/* Get what devices have of its data; false: it has failed. */
+static bool bring_data(struct cst_self *self, struct cst_task *task)
+{
+    char how[TEXT_SIZE];
+
+    if (__builtin_expect(!cst_engine_depot(self->worker->engine), 1) ||
+        cst_hands_to_main(self, task, how, sizeof(how)))
+        return true;
+    task->attempt += task->attempt == 0;
+    cst_run_report(self, task, how);
+    return false;
+}
+
 void cst_worker_run(struct cst_self *self, struct cst_task *task)
 {
     /* What it submits is in the groups that it begins itself. */
-    const struct around around = {self->task, self->group, self->frames};
+    struct around around = {self->task, self->group, self->frames, 0};
 
-    if (is_off(self, task)) {
+    if (cst_run_is_off(self, task)) {
         task->flags |= CST_TASK_CANCELLED;
         end(self, task);
         return;
     }
     self->task = task;
     self->group = NULL;
-    count_running(self, 1);
+    cst_count_running(self, 1, task);
+    around.begin_ns = cst_count_started(self, task);
+    if (!bring_data(self, task)) {
+        leave_body(self, task, &around);
+        end(self, task);
+        return;
+    }
     /* Where exit() lands under a simple body is in cst_serve(). */
     if (task->kind->simple && task->accesses_count <= BUFFERS_HERE &&
         !(task->flags & (CST_TASK_REDUCES | CST_TASK_INLINE | CST_TASK_GATHERS |
-                         CST_TASK_SUSPECT)))
+                         CST_TASK_SUSPECT | CST_TASK_FILES)))
         run_simply(self, task);
     else
         run_carefully(self, task);
-    leave_body(self, &around);
+    leave_body(self, task, &around);
     end(self, task);
 }
 
 void cst_run_exited(struct cst_self *self, struct cst_task *task, int status,
                     struct cst_task *below, struct cst_frame *frames)
 {
-    const struct around around = {below, NULL, frames};
+    const struct around around = {below, NULL, frames, 0};
     char how[TEXT_SIZE];
 
     (void)snprintf(how, sizeof(how), "its body called exit(%d)", status);
-    event(self, CST_TRACE_ENDED, task, 1);
-    leave_body(self, &around);
-    report(self, task, how);
+    cst_run_event(self, CST_TRACE_ENDED, task, 1);
+    leave_body(self, task, &around);
+    cst_run_report(self, task, how);
     end(self, task);
 }
 

@@ -4,7 +4,7 @@
  * than cores, however many threads wait, and one executor is enough for a
  * program whose main thread waits for anything else.
  */
-#include "device/threads.h"
+#include "body/threads.h"
 #include "worker/worker_internal.h"
 
 static struct cst_port *first_port(const struct cst_worker *worker)
@@ -35,7 +35,7 @@ static void sleep_a_while(struct cst_self *self, const struct cst_wait *wait)
         cst_engine_has_news(engine))
         cst_desk_rouse(desk);
     else
-        cst_desk_sleep(desk);
+        cst_engine_sleep_deaf(engine, desk);
     cst_engine_count_asleep(engine, -1);
 }
 

@@ -3,7 +3,7 @@
  * for more, and sleep when there are none.
  */
 #include "base/thread.h"
-#include "device/threads.h"
+#include "body/threads.h"
 #include "worker/worker_internal.h"
 
 #include <sched.h>
@@ -20,7 +20,8 @@ static struct cst_task *find(struct cst_self *self, bool look)
 
     if (task || !look)
         return task;
-    if (cst_engine_has_news(engine) || cst_engine_is_due(engine)) {
+    if (cst_engine_has_mail(engine) || cst_engine_has_news(engine) ||
+        cst_engine_is_due(engine)) {
         cst_engine_poke(engine, self->port);
         task = cst_desk_take(desk);
     }
@@ -47,8 +48,10 @@ void cst_serve_sleep(struct cst_self *self, const struct cst_wait *wait,
     if (cst_wait_over(wait) || cst_engine_has_news(engine) ||
         atomic_load(&desk->claim) || (works && has_work(self->worker)))
         cst_desk_rouse(desk);
+    else if (works)
+        cst_engine_sleep(engine, self->port, desk);
     else
-        cst_desk_sleep(desk);
+        cst_engine_sleep_deaf(engine, desk);
     cst_engine_count_asleep(engine, -1);
 }
 
@@ -64,7 +67,8 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
     cst_trace_event(self->worker->trace, CST_TRACE_IDLE_BEGIN, 0, 0, 0);
     cst_engine_count_idle(engine, 1);
     cst_engine_want(engine, self->port);
-    while (!(task = find(self, round % CST_LOOK_EVERY == 0))) {
+    while (!(task = find(self, round % CST_LOOK_EVERY == 0 ||
+                                   cst_engine_has_mail(engine)))) {
         if (cst_wait_over(wait) ||
             atomic_load_explicit(&desk->claim, memory_order_acquire))
             break;

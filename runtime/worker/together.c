@@ -2,18 +2,15 @@
  * Run the body of a task in processes on several nodes.
  */
 #include "base/memory.h"
+#include "files/files.h"
 #include "gang/gang.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
 
-static bool is_file(const struct cst_self *self, struct cst_task *task,
-                    uint32_t access)
+static bool is_file(const struct cst_task *task, uint32_t access)
 {
-    if (task->extra->files)
-        return task->extra->files[access];
-    return self->worker->is_file &&
-           self->worker->is_file(cst_task_accesses(task)[access].base);
+    return (task->flags & CST_TASK_FILES) && task->extra->uses[access].path;
 }
 
 static struct cst_gang_buffer describe(const struct cst_access *access,
@@ -58,8 +55,8 @@ bool cst_run_in_gang(const struct cst_self *self, struct cst_task *task,
         return false;
     }
     for (uint32_t i = 0; i < count; i++)
-        described[i] = describe(&cst_task_accesses(task)[i], buffers[i],
-                                is_file(self, task, i));
+        described[i] =
+            describe(&cst_task_accesses(task)[i], buffers[i], is_file(task, i));
     good = cst_gang_run(&request, how, how_size);
     cst_free(described);
     return good;

@@ -2,7 +2,8 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "device/threads.h"
+#include "body/threads.h"
+#include "depot/depot.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
@@ -57,12 +58,6 @@ static void end_run(void)
     (void)pthread_mutex_lock(&run_lock);
     run_of_port = UINT64_MAX; /* none */
     (void)pthread_mutex_unlock(&run_lock);
-}
-
-void cst_worker_know_files(struct cst_worker *worker,
-                           bool (*is_file)(const void *base))
-{
-    worker->is_file = is_file;
 }
 
 uint64_t cst_worker_run_number(const struct cst_worker *worker)
@@ -161,12 +156,15 @@ static void *executor(void *argument)
 /* Every executor looks at the ports of all, so they come before the first. */
 static enum castell_status make_ports(struct cst_worker *worker)
 {
+    struct cst_depot *depot = cst_engine_depot(worker->engine);
+    uint32_t count = worker->executors + (depot ? cst_depot_count(depot) : 0);
     enum castell_status status = CASTELL_OK;
     struct cst_port *port;
 
-    for (uint32_t i = 0; i < worker->executors && status == CASTELL_OK; i++) {
+    for (uint32_t i = 0; i < count && status == CASTELL_OK; i++) {
         status = cst_engine_port(worker->engine, &port);
-        if (status == CASTELL_OK && i > 0) /* the first is for who waits */
+        if (status == CASTELL_OK && i > 0 &&
+            i < worker->executors) /* the first is for who waits */
             atomic_store_explicit(&port->desk.serves, CST_SERVES,
                                   memory_order_relaxed);
     }
@@ -227,6 +225,8 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
         cst_trace_thread(worker->trace, 0);
     for (uint32_t i = 1; i < executors && status == CASTELL_OK; i++)
         status = start_one(worker);
+    if (status == CASTELL_OK && cst_engine_depot(engine))
+        status = cst_hands_start(worker);
     if (status != CASTELL_OK) {
         cst_worker_stop(worker);
         return status;
@@ -239,6 +239,7 @@ void cst_worker_stop(struct cst_worker *worker)
 {
     end_run();
     atomic_store(&worker->stop, 1);
+    cst_hands_stop(worker);
     for (uint32_t i = 0; i < worker->threads_count; i++)
         cst_desk_ring(&cst_engine_port_at(worker->engine, i + 1)->desk);
     for (uint32_t i = 0; i < worker->threads_count; i++)

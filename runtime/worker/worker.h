@@ -46,10 +46,6 @@ CASTELL_MUST_CHECK enum castell_status
 cst_worker_start(struct cst_engine *engine, const struct cst_topo *topo,
                  uint32_t executors, struct cst_worker **ret_worker);
 
-/* How to know an access that is the name of a file; before any task. */
-void cst_worker_know_files(struct cst_worker *worker,
-                           bool (*is_file)(const void *base));
-
 /* Stop them and free everything; all tasks have ended. */
 void cst_worker_stop(struct cst_worker *worker);
 

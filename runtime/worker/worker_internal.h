@@ -4,6 +4,7 @@
 #ifndef CST_WORKER_WORKER_INTERNAL_H
 #define CST_WORKER_WORKER_INTERNAL_H
 
+#include "body/child.h"
 #include "trace/trace.h"
 #include "worker/worker.h"
 
@@ -14,11 +15,12 @@ struct cst_worker {
     struct cst_engine *engine;
     struct cst_trace *trace; /* NULL: none */
     const struct cst_topo *topo;
-    uint64_t run;                      /* its number */
-    bool (*is_file)(const void *base); /* is that the name of a file? */
+    uint64_t run; /* its number */
     uint32_t executors;
     uint32_t threads_count;
     pthread_t *threads;
+    uint32_t hands_count; /* threads of devices */
+    pthread_t *hands;
     _Atomic(uint64_t) stop;   /* a wait of the executors is for this */
     _Atomic(int32_t) seekers; /* threads that wait for the first desk */
 };
@@ -66,9 +68,53 @@ void cst_seat_offer(struct cst_worker *worker);
 void cst_claim_attend(struct cst_self *self, struct cst_claim *claim);
 void cst_claim_end(struct cst_self *self, struct cst_claim *claim);
 
+/* ---- run.c --------------------------------------------------------------- */
+
+/* Parts of running a task, for who runs those of a device. */
+void cst_run_started(struct cst_self *self, const struct cst_task *task);
+void cst_run_event(struct cst_self *self, enum cst_trace_event event,
+                   const struct cst_task *task, int value);
+/* The body of the chosen implementation; false, with a sentence: it failed. */
+bool cst_run_body(struct cst_self *self, struct cst_task *task, void **buffers,
+                  char *how, size_t how_size);
+/* It was, and is tried again. */
+void cst_run_retried(struct cst_self *self, const struct cst_task *task,
+                     const char *how);
+/* It has failed for good: say so, and keep it for main(). */
+void cst_run_report(struct cst_self *self, struct cst_task *task,
+                    const char *how);
+/* Cancelled, or the run has failed since it was given to us; what is the
+   engine's own still has to be done then. */
+bool cst_run_is_off(struct cst_self *self, const struct cst_task *task);
+
+/* ---- hand.c -------------------------------------------------------------- */
+
+/* The threads of the node's devices; their ports are there. */
+CASTELL_MUST_CHECK enum castell_status
+cst_hands_start(struct cst_worker *worker);
+void cst_hands_stop(struct cst_worker *worker);
+
+/* A task is about to run on a core: main memory gets what devices have of what
+   it names. False, with a sentence: some of that is lost. */
+bool cst_hands_to_main(struct cst_self *self, struct cst_task *task, char *how,
+                       size_t how_size);
+
 /* run.c: the body of a task called exit(), and was left for cst_serve(), which
    had begun on top of `below`. */
 void cst_run_exited(struct cst_self *self, struct cst_task *task, int status,
                     struct cst_task *below, struct cst_frame *frames);
+
+/* ---- around.c ------------------------------------------------------------ */
+
+/* How a child ended; false, with a sentence, if not well. */
+bool cst_describe_end(const struct cst_kind *kind,
+                      const struct cst_child_result *result, char *how,
+                      size_t how_size);
+/* Before and after each attempt; false, with a sentence: it has failed. */
+bool cst_run_open_files(struct cst_task *task, void **buffers, char *how,
+                        size_t how_size);
+bool cst_run_close_files(struct cst_task *task, char *how, size_t how_size);
+/* After all attempts. */
+void cst_run_settle_files(struct cst_task *task, bool good);
 
 #endif

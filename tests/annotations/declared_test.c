@@ -63,13 +63,14 @@ static void test_bodiless(void)
 
 static void test_run(void)
 {
-    int x[N] = {1, 2, 3, 4, 5}, top = 0;
+    int x[N] = {1, 2, 3, 4, 5}, top = 0, status;
     long sum = 0;
 
     castell_start(NULL, NULL);
     submit_first(x, N, &sum, &top);
     submit_second(x, N, &sum, &top);
-    ok(castell_stop() == 0 && sum == 130 && top == 15,
+    status = castell_stop();
+    ok(status == 0 && sum == 130 && top == 15,
        "the tasks of both files run: %ld and %d", sum, top);
 }
 

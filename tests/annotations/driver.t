@@ -334,4 +334,47 @@ END
 else
     skip "autoconf" "not installed"
 fi
+
+# .cu files: with a compiler that says how it was called, and with nvcc.
+mkdir cuda
+cat >cuda/nvcc <<'END'
+#!/bin/sh
+echo "$@" >>called
+while [ "$1" != -o ]; do shift; done
+echo 'int add_one(int x); int add_one(int x) { return x + 1; }' | gcc -c -x c -o "$2" -
+END
+chmod +x cuda/nvcc
+echo 'extern "C" int add_one(int x) { return x + 1; }' >cuda/add.cu
+cat >cuda/main.c <<'END'
+int add_one(int x);
+int main(void) { return add_one(41); }
+END
+calls() {
+    rm -f called
+    CASTELL_NVCC="$work/cuda/nvcc -arch=sm_90" "$@" && grep -q -e "$wanted" called
+}
+wanted='^-arch=sm_90 .*-O2 -g -Xcompiler=-fPIC -DX=1 -I[^ ]* -c -o add.o cuda/add.cu$'
+ok "a .cu file to an object, with the options that nvcc understands" \
+    calls $castellcc -O2 -g -std=c11 -Wall -fPIC -DX=1 -c cuda/add.cu
+mixed() {
+    CASTELL_NVCC="$work/cuda/nvcc" $castellcc -v -o prog cuda/main.c cuda/add.cu 2>said
+    grep -q -e '-lcudart_static .*-lstdc++' said
+}
+ok "a program with one is linked with CUDA's runtime" mixed
+none() {
+    PATH=/usr/bin:/bin $castellcc -S cuda/add.cu 2>said
+    [ $? = 1 ] && grep -q "castellcc: cuda/add.cu: of a .cu file there are only objects" said
+}
+ok "no assembler of one" none
+if [ -x /usr/local/cuda/bin/nvcc ] && [ -z "${SANITIZER_CFLAGS-}" ]; then
+    real() {
+        $castellcc -O2 -o prog cuda/main.c cuda/add.cu && {
+            ./prog
+            [ $? = 42 ]
+        }
+    }
+    ok "by nvcc itself" real
+else
+    skip "by nvcc itself" "there is no nvcc"
+fi
 tap_done

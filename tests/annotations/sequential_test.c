@@ -1,4 +1,6 @@
 #include "castell.h"
+#include "castell_cuda.h"
+#include "castell_opencl.h"
 #include "harness/tap.h"
 
 #include <stdio.h>
@@ -246,6 +248,23 @@ static void test_execute(void)
     (void)remove(out);
 }
 
+/* What bodies for devices call is there, and does nothing. */
+static void test_devices(void)
+{
+    const struct castell_opencl_range range = {1, {1}, {0}};
+
+    ok(castell_device_number() == -1 && castell_device_count() == 0 &&
+           castell_device_use(0) == CASTELL_ERR_INVALID &&
+           castell_device_pitch(0) == 0 && !castell_cuda_stream() &&
+           !castell_cublas() && !castell_cusolver(),
+       "no device of CUDA");
+    ok(castell_opencl_launch("", "none", &range, NULL, 0) ==
+               CASTELL_ERR_INVALID &&
+           !castell_opencl_kernel("", "none") && !castell_opencl_queue() &&
+           !castell_opencl_context() && !castell_opencl_device(),
+       "nor of OpenCL");
+}
+
 int main(void)
 {
     test_task();
@@ -256,6 +275,7 @@ int main(void)
     test_implementation();
     test_groups();
     test_execute();
+    test_devices();
     ok(strcmp(castell_version(), "0.1.0") == 0, "it tells its version");
     return tap_done();
 }

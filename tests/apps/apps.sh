@@ -82,3 +82,39 @@ refuses() {
     esac
     return 1
 }
+
+# on_opencl APP OPTION...: its twin with bodies for GPUs is right on OpenCL's
+# devices, has used them, and is right without any.
+on_opencl() {
+    app=$1
+    shift
+    if [ -n "${SANITIZER_CFLAGS-}" ]; then
+        skip "$app on OpenCL" "drivers are not for sanitizers"
+        return
+    fi
+    ok "$app-gpu $* without a GPU" verified env CASTELL_DEVICES=none "apps/$app/$app-gpu" "$@" --verify
+    if ! ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1; then
+        skip "$app on OpenCL" "there is no driver of OpenCL"
+        return
+    fi
+    mkdir -p "$work/cache"
+    ok "$app-gpu $* on OpenCL" verified env CASTELL_DEVICES=opencl CASTELL_CACHE="$work/cache" \
+        "apps/$app/$app-gpu" "$@" --verify
+    ok "its kernels were built" test -n "$(ls "$work/cache")"
+    mkdir -p "$work/fresh" # what was learnt may send all to cores
+    ok "its trace has what devices did, as they counted" traced_on_opencl "$app" "$@"
+}
+
+# traced_on_opencl APP OPTION...: its trace is right, and has copies and kernels.
+traced_on_opencl() {
+    checked=$(
+        export CASTELL_DEVICES=opencl CASTELL_CACHE="$work/fresh"
+        app=$1
+        shift
+        replayed "apps/$app/$app-gpu" "$@" --verify
+    ) || { echo "$checked" && return 1; }
+    echo "$checked"
+    case $checked in
+    *" 0 copies"* | *" 0 kernels"*) return 1 ;;
+    esac
+}

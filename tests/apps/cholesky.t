@@ -13,4 +13,5 @@ everywhere cholesky --n 20 --tile 64
 everywhere cholesky --n 1 --tile 1
 ok "comparing prints the ratio" says "; ratio " apps/cholesky/cholesky --n 40 --tile 10 --compare --repeat 2
 replayable apps/cholesky/cholesky --n 333 --tile 40 --repeat 3
+on_opencl cholesky --n 200 --tile 48
 tap_done

@@ -17,4 +17,5 @@ ok "comparing prints the ratio" says "; ratio " apps/matmul/matmul --n 40 --tile
 ok "a layout that does not exist" refuses "--layout is tiles or sections, not 'rows'" \
     apps/matmul/matmul --layout rows
 replayable apps/matmul/matmul --layout sections --n 250 --tile 33 --repeat 3
+on_opencl matmul --n 100 --tile 32
 tap_done

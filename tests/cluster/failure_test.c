@@ -56,6 +56,15 @@ static int add_body(void *const *buffers, const void *argument)
     return 0;
 }
 
+/* The same, of a body that submits tasks. */
+static int parent_body(void *const *buffers, const void *argument);
+
+static int careless_body(void *const *buffers, const void *argument);
+
+static struct castell_kind careless_kind = {
+    .name = "careless", .body = careless_body, .on_failure = CASTELL_IGNORE};
+static struct castell_kind parent_kind = {.name = "parent",
+                                          .body = parent_body};
 static struct castell_kind shy_kind = {
     .name = "shy", .body = shy_body, .retries = 2};
 static struct castell_kind ignored_kind = {
@@ -77,8 +86,8 @@ static struct castell_kind add_kind = {.name = "add", .body = add_body};
 __attribute__((constructor)) static void declare(void)
 {
     struct castell_kind *const kinds[] = {
-        &shy_kind,   &ignored_kind, &cancels_kind, &fails_kind,
-        &crash_kind, &unlucky_kind, &add_kind};
+        &shy_kind,     &ignored_kind, &cancels_kind, &fails_kind,   &crash_kind,
+        &unlucky_kind, &add_kind,     &parent_kind,  &careless_kind};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         castell_must(castell_kind_declare(kinds[i]), NULL);
@@ -97,6 +106,27 @@ static void submit(struct castell_kind *kind, const int *value)
         .kind = kind, .accesses = &access, .accesses_count = 1};
 
     GO(castell_task_submit(&submission, NULL));
+}
+
+static int parent_body(void *const *buffers, const void *argument)
+{
+    (void)argument;
+    *(int *)buffers[0] += 100;
+    submit(&add_kind, buffers[0]);
+    if (castell_task_attempt() == 1)
+        (void)raise(SIGKILL);
+    GO(castell_barrier());
+    *(int *)buffers[0] *= 2;
+    return 0;
+}
+
+/* It does not mind what becomes of its child, which fails the run. */
+static int careless_body(void *const *buffers, const void *argument)
+{
+    (void)argument;
+    submit(&fails_kind, buffers[0]);
+    (void)!castell_barrier();
+    return 0;
 }
 
 static enum castell_status wait_for(const int *value)
@@ -156,6 +186,21 @@ static void test_fail(void)
     ok(party_end(&party) == 0, "the workers end well");
 }
 
+static void test_child_fails(void)
+{
+    struct party party;
+    int value = 1;
+
+    begin(&party, 1, 0);
+    submit(&careless_kind, &value);
+    submit(&add_kind, &value);
+    ok(castell_barrier() == CASTELL_ERR_TASK_FAILED &&
+           strstr(castell_error_text(), "fails"),
+       "so does one that a body on a worker submits: %s", castell_error_text());
+    ok(castell_stop() == 1, "which main() is told, too");
+    ok(party_end(&party) == 0, "the worker ends well");
+}
+
 static void test_crashes(void)
 {
     struct party party;
@@ -182,11 +227,31 @@ static void test_crashes(void)
     ok(party_end(&party) == 2, "two workers died");
 }
 
+/* What ran when a node died runs in a child process next; there nobody can
+   submit, so it is run again without one. */
+static void test_parent(void)
+{
+    struct party party;
+    enum castell_status status;
+    int value = 1;
+
+    begin(&party, 2, 0);
+    submit(&parent_kind, &value);
+    status = wait_for(&value);
+    ok(status == CASTELL_OK && value == 222,
+       "a task with children whose node dies runs on another: %d%s", value,
+       status == CASTELL_OK ? "" : castell_error_text());
+    ok(castell_stop() == 0, "and the run goes on");
+    ok(party_end(&party) == 1, "with the other");
+}
+
 int main(void)
 {
     party_attend();
     test_policies();
     test_fail();
+    test_child_fails();
     test_crashes();
+    test_parent();
     return tap_done();
 }

@@ -143,7 +143,7 @@ static struct cst_net *join(const char *directory, int *over)
     if (uname(&system) != 0)
         tap_bail("no name");
     limits.arch = system.machine;
-    cst_put_hello(&hello, cst_kinds_table_hash(), &limits);
+    cst_put_hello(&hello, cst_kinds_table_hash(), &limits, 0);
     options.hello = hello.bytes;
     options.hello_size = hello.size;
     *over = 0;

@@ -47,6 +47,43 @@ static bool same_piece(const struct cst_piece *a, const struct cst_piece *b)
     return a->version == b->version && cst_region_equal(&a->region, &b->region);
 }
 
+static bool same_file(const struct cst_message_access *in,
+                      const struct cst_message_access *out)
+{
+    if (!in->path || !out->path)
+        return !in->path && !out->path && out->path_size == 0;
+    return out->path_size == in->path_size &&
+           out->below_size == in->below_size &&
+           out->file_flags == in->file_flags &&
+           memcmp(out->path, in->path, in->path_size) == 0 &&
+           memcmp(out->below, in->below, in->below_size) == 0;
+}
+
+static bool offer_survives(struct cst_writer *writer)
+{
+    struct cst_message_offer in = {
+        .piece = {1 + draw_number(), {1 + draw_number(), 1, 1, 1}},
+        .flags = (uint32_t)draw(256),
+        .path = "/a/b",
+        .path_size = 4,
+        .name = "/a/c/1-b",
+        .name_size = draw(9),
+        .mark = {draw_number(), draw_number(), draw_number()}};
+    struct cst_message_offer out;
+    struct cst_reader reader;
+
+    cst_writer_clear(writer);
+    cst_put_offer(writer, &in);
+    cst_reader_init(&reader, writer->bytes, writer->size);
+    cst_get_offer(&reader, &out);
+    return cst_reader_done(&reader) && same_piece(&in.piece, &out.piece) &&
+           out.flags == in.flags && out.path_size == 4 &&
+           memcmp(out.path, "/a/b", 4) == 0 && out.name_size == in.name_size &&
+           memcmp(out.name, in.name, in.name_size) == 0 &&
+           out.mark.inode == in.mark.inode && out.mark.size == in.mark.size &&
+           out.mark.changed_ns == in.mark.changed_ns;
+}
+
 /* A whole assignment with one access, and what comes out of it. */
 static bool assign_survives(struct cst_writer *writer, const char *argument)
 {
@@ -68,7 +105,12 @@ static bool assign_survives(struct cst_writer *writer, const char *argument)
                                       .mode = (uint8_t)(1 + draw(7)),
                                       .reduction = (uint32_t)draw(4),
                                       .inputs = in.inputs,
-                                      .outputs = in.outputs};
+                                      .outputs = in.outputs,
+                                      .path = draw(2) ? "/a/b" : NULL,
+                                      .path_size = 4,
+                                      .below = "c/d",
+                                      .below_size = draw(2) ? 3 : 0,
+                                      .file_flags = (uint8_t)draw(256)};
     struct cst_message_access head_out;
     struct cst_message_assign out;
     struct cst_piece pieces[8], piece;
@@ -99,7 +141,7 @@ static bool assign_survives(struct cst_writer *writer, const char *argument)
     cst_get_access(&reader, &head_out);
     good = good && cst_region_equal(&head.region, &head_out.region) &&
            head.mode == head_out.mode && head.inputs == head_out.inputs &&
-           head.outputs == head_out.outputs;
+           head.outputs == head_out.outputs && same_file(&head, &head_out);
     for (uint32_t i = 0; i < in.inputs + in.outputs; i++) {
         cst_get_piece(&reader, &head.region, &piece, &mark);
         good = good && same_piece(&piece, &pieces[i]) && mark == (i % 2 == 1);
@@ -109,17 +151,23 @@ static bool assign_survives(struct cst_writer *writer, const char *argument)
 
 static bool done_survives(struct cst_writer *writer)
 {
-    struct cst_message_done in = {draw_number(), (uint32_t)draw(9),
-                                  draw(2) == 1, draw_number(), "it was wrong"};
+    struct cst_message_done in = {.id = draw_number(),
+                                  .attempt = (uint32_t)draw(9),
+                                  .failed = draw(2) == 1,
+                                  .duration_ns = draw_number(),
+                                  .text = "it was wrong"};
     struct cst_message_done out;
     struct cst_reader reader;
 
+    in.kept = in.failed && draw(2) == 1;
+    in.off = in.failed && !in.kept && draw(2) == 1;
     cst_writer_clear(writer);
     cst_put_done(writer, &in);
     cst_reader_init(&reader, writer->bytes, writer->size);
     cst_get_done(&reader, &out);
     return cst_reader_done(&reader) && out.id == in.id &&
            out.attempt == in.attempt && out.failed == in.failed &&
+           out.kept == in.kept && out.off == in.off &&
            out.duration_ns == in.duration_ns &&
            strcmp(out.text, in.failed ? in.text : "") == 0;
 }
@@ -164,16 +212,20 @@ static bool hello_survives(void)
                                 .cores = 5,
                                 .memory = 7,
                                 .storage = 9,
+                                .gpus = 2,
+                                .devices = 12,
+                                .gpu_memory = 13,
                                 .wall_time_end_ns = 11};
     struct cst_message_hello hello;
     struct cst_writer writer = {0};
     bool good;
 
-    cst_put_hello(&writer, 77, &limits);
+    cst_put_hello(&writer, 77, &limits, 5);
     good = cst_get_hello(writer.bytes, writer.size, &hello) &&
            hello.table == 77 && hello.limits.cores == 5 &&
            hello.limits.memory == 7 && hello.limits.storage == 9 &&
-           hello.limits.wall_time_end_ns == 11 &&
+           hello.limits.wall_time_end_ns == 11 && hello.limits.gpus == 2 &&
+           hello.limits.devices == 12 && hello.limits.gpu_memory == 13 &&
            strcmp(hello.limits.name, "node7") == 0 &&
            strcmp(hello.limits.arch, "aarch64") == 0 &&
            strcmp(hello.limits.features, "bigmem,fast") == 0;
@@ -190,6 +242,7 @@ static void read_all(const uint8_t *bytes, size_t size)
     struct cst_message_access access;
     struct cst_message_assign assign;
     struct cst_message_hello hello;
+    struct cst_message_offer offer;
     struct cst_message_done done;
     struct cst_reader reader;
     struct cst_piece piece;
@@ -203,6 +256,8 @@ static void read_all(const uint8_t *bytes, size_t size)
     }
     cst_reader_init(&reader, bytes, size);
     cst_get_done(&reader, &done);
+    cst_reader_init(&reader, bytes, size);
+    cst_get_offer(&reader, &offer);
     (void)cst_get_hello(bytes, size, &hello);
 }
 
@@ -224,8 +279,10 @@ int main(void)
         }
         wrong += !done_survives(&writer);
         wrong += !gang_survives(&writer);
+        wrong += !offer_survives(&writer);
+        read_all(writer.bytes, draw(writer.size + 1));
     }
-    ok(wrong == 0, "%d messages, %d came out otherwise", 4 * ROUNDS, wrong);
+    ok(wrong == 0, "%d messages, %d came out otherwise", 5 * ROUNDS, wrong);
     ok(hello_survives(), "a hello survives, and is refused when cut short");
     for (int i = 0; i < ROUNDS; i++) {
         uint8_t bytes[256];

@@ -1,5 +1,6 @@
 #include "cluster/party.h"
 
+#include "conn/rundir.h"
 #include "harness/tap.h"
 #include "net/net.h"
 
@@ -54,15 +55,17 @@ void party_add(struct party *party, int cores)
 
 void party_begin(struct party *party, int workers, int cores, int master_cores)
 {
+    const char *carrier = getenv("CASTELL_TEST_CARRIER");
+
     (void)fflush(stdout);
     memset(party, 0, sizeof(*party));
     (void)snprintf(party->directory, sizeof(party->directory),
                    "/tmp/castell-party.XXXXXX");
     if (!mkdtemp(party->directory) ||
-        cst_net_make_secret(party->directory) != CASTELL_OK)
+        cst_rundir_make_secret(party->directory) != CASTELL_OK)
         tap_bail("no run directory");
     set("CASTELL_RUN_DIR", party->directory);
-    set("CASTELL_CARRIER", "tcp");
+    set("CASTELL_CARRIER", carrier ? carrier : "auto");
     set_number("CASTELL_WORKERS", workers);
     for (int i = 0; i < workers; i++)
         party_add(party, cores);

@@ -44,6 +44,14 @@ ok "and it does not run" fails test -e "two/never 0"
 ok "sections: translated" translated sections
 ok "planes of one array are one on other nodes" says "0 wrong" several ./sections
 
+# ---- reductions, large ones in parts -----------------------------------------
+ok "reduction: translated" translated reduction
+./reduction >one.txt
+ok "it runs on one node" test -s one.txt
+ok "and to the same bits on workers" says "$(cat one.txt)" several ./reduction
+ok "and on three and the master" says "$(cat one.txt)" \
+    run -n 3 --carrier tcp ./reduction
+
 # ---- container, by an engine that writes down how it was called --------------
 ok "container: translated" translated container
 mkdir -p tools fake "data here"

@@ -11,8 +11,6 @@
 
 enum { BLOCK = 16, BLOCKS = 6, SIDE = BLOCK * BLOCKS, CHAIN = 300 };
 
-static const char *const no_text = "";
-
 #define GO(call)                                                               \
     do {                                                                       \
         if ((call) != CASTELL_OK)                                              \
@@ -131,16 +129,14 @@ static struct castell_kind where_kind = {.name = "where", .body = where_body};
 static struct castell_kind append_kind = {.name = "append",
                                           .body = append_body};
 static struct castell_kind write_kind = {.name = "write", .body = write_body};
-static struct castell_kind every_kind = {
-    .name = "every", .body = add_body, .flags = CASTELL_REPLICATED};
 static struct castell_kind secret_kind = {.name = "secret", .body = add_body};
 static struct castell_kind nest_kind = {.name = "nest", .body = nest_body};
 
 __attribute__((constructor)) static void declare(void)
 {
     struct castell_kind *const kinds[] = {
-        &add_kind,   &set_kind,  &multiply_kind, &sum_kind,   &scale_kind,
-        &where_kind, &nest_kind, &append_kind,   &write_kind, &every_kind};
+        &add_kind,   &set_kind,  &multiply_kind, &sum_kind,  &scale_kind,
+        &where_kind, &nest_kind, &append_kind,   &write_kind};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         castell_must(castell_kind_declare(kinds[i]), NULL);
@@ -443,15 +439,33 @@ static void test_files(const struct party *party)
 
 static void test_refusals(void)
 {
-    struct castell_submission submission = {.kind = &every_kind};
+    const struct castell_submission submission = {.kind = &secret_kind};
 
-    ok(castell_task_submit(&submission, NULL) == CASTELL_ERR_INVALID &&
-           strstr(castell_error_text(), "every is replicated"),
-       "a replicated kind: %s", castell_error_text());
-    submission.kind = &secret_kind;
     ok(castell_task_submit(&submission, NULL) == CASTELL_ERR_INVALID &&
            strstr(castell_error_text(), "castell_kind_declare()"),
        "a kind that was not declared: %s", castell_error_text());
+}
+
+/* What is submitted after a pause goes to its node now, not when main waits: on a
+   loaded machine not each time; without that one of 32, which is too many told. */
+static void test_resumes(void)
+{
+    enum { ROUNDS = 40, PAUSES = 16, WANTED = 3 };
+    static int cells[ROUNDS * PAUSES][BLOCK];
+    struct castell_access access = {.size = sizeof(*cells),
+                                    .mode = CASTELL_INOUT};
+    struct castell_counters before, after;
+    int i = 0, seen = 0;
+
+    for (; i < ROUNDS * PAUSES && seen < WANTED; i++) {
+        (void)usleep(2000);
+        castell_counters(&before);
+        access.base = cells[i];
+        submit(&add_kind, &(int){1}, sizeof(int), &access, 1);
+        castell_counters(&after);
+        seen = (i % PAUSES > 0 ? seen : 0) + (after.regions > before.regions);
+    }
+    ok(seen == WANTED, "tasks after pauses are seen to at once");
 }
 
 static void test_run(int workers, int cores, int master_cores)
@@ -471,8 +485,9 @@ static void test_run(int workers, int cores, int master_cores)
     test_files(&party);
     test_refusals();
     test_places(workers + (master_cores > 0));
+    test_resumes();
     ok(castell_stop() == 0, "it stops");
-    ok(party_end(&party) == 0, "and the workers end well%s", no_text);
+    ok(party_end(&party) == 0, "and the workers end well");
 }
 
 int main(void)

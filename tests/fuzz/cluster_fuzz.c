@@ -149,6 +149,22 @@ static bool copy_muster(const uint8_t *data, size_t size,
     return true;
 }
 
+static bool copy_offer(const uint8_t *data, size_t size,
+                       struct cst_writer *writer)
+{
+    struct cst_message_offer offer;
+    struct cst_reader reader;
+
+    cst_reader_init(&reader, data, size);
+    cst_get_offer(&reader, &offer);
+    if (!cst_reader_done(&reader))
+        return false;
+    check_inside(offer.path, offer.path_size, data, size);
+    check_inside(offer.name, offer.name_size, data, size);
+    cst_put_offer(writer, &offer);
+    return true;
+}
+
 static bool copy_hello(const uint8_t *data, size_t size,
                        struct cst_writer *writer)
 {
@@ -159,7 +175,7 @@ static bool copy_hello(const uint8_t *data, size_t size,
     CST_ASSERT(hello.limits.cores > 0 && hello.limits.cores <= UINT16_MAX);
     CST_ASSERT(hello.limits.name == hello.name &&
                hello.limits.arch == hello.arch);
-    cst_put_hello(writer, hello.table, &hello.limits);
+    cst_put_hello(writer, hello.table, &hello.limits, hello.ticket);
     return true;
 }
 
@@ -192,6 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz(copy_done, data, size);
     fuzz(copy_berth, data, size);
     fuzz(copy_muster, data, size);
+    fuzz(copy_offer, data, size);
     fuzz(copy_hello, data, size);
     return 0;
 }

@@ -1,11 +1,11 @@
-// sources: runtime/net/frames.c runtime/wire/wire.c runtime/base/memory.c runtime/base/fail.c
+// sources: runtime/conn/frames.c runtime/wire/wire.c runtime/base/rows.c runtime/base/memory.c runtime/base/fail.c
 // libs: -lm
 /*
  * net_fuzz.c - whatever comes over a connection is understood within its limits
  * or not at all; and what is understood is the same when it is said again.
  */
 #include "base/fail.h"
-#include "net/frames.h"
+#include "conn/frames.h"
 
 #include <stdlib.h>
 
@@ -71,6 +71,21 @@ static void fuzz_data(const uint8_t *data, size_t size)
     }
 }
 
+static void fuzz_near(const uint8_t *data, size_t size)
+{
+    struct cst_near_text text;
+    struct cst_pull pull;
+
+    if (cst_get_near(data, size, &text))
+        CST_ASSERT(text.near >= CST_NEAR_OFFER && text.near <= CST_NEAR_GO);
+    if (cst_get_pull(data, size, &pull)) {
+        CST_ASSERT(pull.head.header >= data &&
+                   pull.head.header + pull.head.header_size == data + size);
+        CST_ASSERT(cst_rows_valid(&pull.from) &&
+                   cst_rows_bytes(&pull.from) == pull.head.payload_size);
+    }
+}
+
 static void fuzz_mpi(const uint8_t *data, size_t size)
 {
     struct cst_writer writer = {0};
@@ -121,10 +136,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t type;
 
     if (cst_segment_find(data, size, CST_CONTROL_MAX, &type, &length) == 1)
-        CST_ASSERT(type > 0 && type <= CST_SEGMENT_CLOSED &&
+        CST_ASSERT(type > 0 && type <= CST_SEGMENT_PULL &&
                    length <= size - CST_SEGMENT_PREFIX);
     fuzz_control(data, size);
     fuzz_data(data, size);
+    fuzz_near(data, size);
     fuzz_mpi(data, size);
     fuzz_where(data, size);
     return 0;

@@ -82,7 +82,7 @@ static void test_clocks(void)
     struct cst_trace *master = open_trace(0, "run");
     struct cst_trace *worker = open_trace(1, "run");
     struct cst_history *history;
-    uint64_t between;
+    uint64_t begun, elapsed, between;
 
     for (int i = 0; i < ANSWERS; i++) {
         uint64_t now = cst_clock_ns();
@@ -94,10 +94,12 @@ static void test_clocks(void)
         }
         cst_trace_sync(worker, &sync);
     }
+    begun = cst_clock_ns();
     cst_trace_thread(master, 0);
     run(master, 1);
     cst_trace_thread(worker, 0);
     run(worker, 2);
+    elapsed = cst_clock_ns() - begun;
     cst_trace_close(master);
     cst_trace_close(worker);
     history = read_history();
@@ -106,8 +108,8 @@ static void test_clocks(void)
        "the master's node is the first");
     between =
         first_of(history, 1)->started_ns - first_of(history, 2)->started_ns;
-    ok(near(between, AHEAD_NS, 5000000), "the clock of node 1 was ahead: %d us",
-       (int)(between / 1000));
+    ok(near(between, AHEAD_NS, elapsed + 10000),
+       "the clock of node 1 was ahead: %d us", (int)(between / 1000));
     ok(near((uint64_t)history->nodes[1].offset_ns, AHEAD_NS, 1000) &&
            near(history->nodes[1].clock_error_ns, ROUND_NS / 2, 10),
        "by what the quick answers said, and right to half of their time");
@@ -240,7 +242,9 @@ static void test_together(void)
        "it was assigned, ready, and started");
     ok(task_of(history, 2)->parent == cst_history_find(history, 1),
        "the other is its child");
-    ok(parent->inner_ns > 2900000 && cst_history_own_ns(parent) < 2000000,
+    ok(parent->inner_ns > 2900000 &&
+           cst_history_own_ns(parent) + parent->inner_ns ==
+               parent->ended_ns - parent->started_ns,
        "which ran while its parent waited");
     ok(task_of(history, 1)->complete_ns >= first_of(history, 2)->ended_ns,
        "and had to end before that was complete");
@@ -269,10 +273,27 @@ static void test_runs(void)
     cst_history_close(history);
 }
 
+/* What no machine has is not believed: others would make room for it. */
+static void test_many_cores(void)
+{
+    const struct cst_trace_node node = {0, UINT32_MAX, 1, 0};
+    struct cst_trace *trace = open_trace(0, "run");
+    struct cst_history *history;
+
+    cst_trace_node(trace, &node, "run");
+    cst_trace_event(trace, CST_TRACE_NODE_JOINED, 1, 0, INT32_MAX);
+    cst_trace_close(trace);
+    history = read_history();
+    ok(history->nodes_count == 2 && history->nodes[0].cores == 0 &&
+           history->nodes[1].cores == 0,
+       "numbers of cores that cannot be are none");
+    cst_history_close(history);
+}
+
 int main(void)
 {
     void (*const tests[])(void) = {test_clocks, test_dependences, test_together,
-                                   test_runs};
+                                   test_runs, test_many_cores};
 
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
         world_open(directory);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # An installation is complete: a program outside the tree builds against it, with
-# castellcc and with pkg-config's flags, in C and C++, and runs; the manual and
-# the module file are sound; the README's program does what it says; uninstalling
-# leaves nothing.
+# castellcc and with pkg-config's flags, in C and C++, and runs; one of the library
+# of blocks too, on two nodes; the manual and the module file are sound; the
+# README's program does what it says; uninstalling leaves nothing.
 set -u
 srcdir=$(cd "${srcdir:-.}" && pwd)
 # shellcheck source=tests/harness/tap.sh
@@ -21,7 +21,8 @@ PKG_CONFIG_PATH=${pc%/*}
 PKG_CONFIG_SYSROOT_DIR=$stage
 LD_LIBRARY_PATH=$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export PATH PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR LD_LIBRARY_PATH
-for file in include/castell.h include/castell_sequential.h lib/libcastell.so \
+for file in include/castell.h include/castell_checkpoint.h \
+    include/castell_sequential.h lib/libcastell.so \
     bin/castell bin/castellcc share/man/man1/castell.1 share/man/man1/castellcc.1 share/man/man7/castell.7; do
     ok "$file is installed" test -f "$stage$prefix/$file"
 done
@@ -103,6 +104,36 @@ if PKG_CONFIG_SYSROOT_DIR='' pkg-config --exists openblas; then
     PKG_CONFIG_SYSROOT_DIR=$stage
 else
     skip "the README's program" "no OpenBLAS"
+fi
+
+# The program of blocks(1), as it stands there, and what its commands are called.
+# shellcheck disable=SC2046,SC2086
+build_blocks() {
+    castellcc ${SANITIZER_CFLAGS-} -Werror -O2 -o squares squares.c \
+        $(pkg-config --cflags --libs castell-blocks)
+}
+blocks_manual=$stage$prefix/share/man/man1/blocks.1
+if [ -f "$stage$prefix/bin/blocks" ]; then
+    for file in include/castell/blocks.h include/castell/forest.h \
+        lib/libcastell_blocks.so share/man/man1/blocks.1; do
+        ok "$file is installed" test -f "$stage$prefix/$file"
+    done
+    sed -n '/^#include <castell.h>$/,/^\.RE$/p' "$blocks_manual" |
+        sed -e '/^\.RE$/d' -e 's/\\e/\\/g' >squares.c
+    ok "the manual's program of blocks builds with castell-blocks.pc" build_blocks &&
+        ok "and says what it computes" says 250000 ./squares &&
+        ok "on two nodes too" says 250000 castell run -n 2 --dir "$stage" ./squares
+    blocks --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' >commands
+    sed -n '/^\.SH COMMANDS$/,/^\.SH OPTIONS/p' "$blocks_manual" |
+        sed -n 's/^\.B \([a-z]*\)$/\1/p' >in_manual
+    sort -o commands commands
+    sort -o in_manual in_manual
+    ok "the manual has each command of blocks" cmp commands in_manual
+    ok "and there are some" test -s commands
+    printf '1,2\n3,4\n' >two.csv
+    ok "blocks runs" says 2.5 blocks info --input two.csv
+else
+    skip "the library of blocks" "it is not built"
 fi
 
 if command -v man >/dev/null; then

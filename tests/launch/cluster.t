@@ -8,26 +8,12 @@ srcdir=${srcdir:-.}
 . "$srcdir/tests/harness/tap.sh"
 # shellcheck source=tests/launch/common.sh
 . "$srcdir/tests/launch/common.sh"
-for tool in slurmctld slurmd munged ip unshare nsenter; do
-    PATH=$PATH:/usr/sbin:/sbin have $tool || {
-        echo "1..0 # SKIP $tool is not installed"
-        exit 0
-    }
-done
-mini=$(readlink -f "$srcdir/scripts/minicluster")
-trap 'MINI_QUIET=1 "$mini" -d "$work/cluster" down; rm -rf "$work"' EXIT
-chmod 755 "$work"
-if ! MINI_OWNER=$$ MINI_QUIET=1 "$mini" -d "$work/cluster" up 4 >/dev/null; then
-    echo "Bail out! the cluster does not come up"
-    exit 99
-fi
-eval "$("$mini" -d "$work/cluster" env)"
+need_slurm
+cluster_up 4
 # The processes of a node are its own only in namespaces of its own.
 mode=ports
 [ "$("$mini" exec node2 hostname)" != node2 ] || mode=netns
-export HOME=$work/home
-mkdir "$HOME"
-cd "$work" || exit 99
+live_in_work
 
 no_job() {
     [ -z "$(squeue -h)" ]
@@ -189,7 +175,7 @@ test_deaths() {
 test_hosts() {
     local carriers=tcp carrier
     [ $mode = netns ] || { skip "hosts" "in ports mode there is one host" && return; }
-    ! have mpirun || carriers="tcp mpi"
+    ! has_mpi || carriers="tcp mpi"
     export CASTELL_SSH="$mini -d $work/cluster rsh"
     for carrier in $carriers; do
         run --hosts node1,node3,node4 --carrier "$carrier" --label "$member" show "it's" >out 2>err

@@ -21,9 +21,14 @@ have() {
     command -v "$1" >/dev/null
 }
 
+# has_mpi: is there Open MPI, and in this build?
+has_mpi() {
+    have mpirun && ! "$castell" run --carrier mpi 2>&1 | grep -q "built without MPI"
+}
+
 # run OPTION...: as `castell run`, with its directory where we see it.
 run() {
-    timeout -k 5 60 "$castell" run --dir "$work/runs" "$@"
+    timeout -k 5 200 "$castell" run --dir "$work/runs" "$@"
 }
 
 same() {
@@ -41,7 +46,7 @@ gives() {
 # until_true COMMAND...: wait until it succeeds, but not for ever.
 until_true() {
     local i
-    for ((i = 0; i < 300; i++)); do
+    for ((i = 0; i < 1200; i++)); do
         ! "$@" || return 0
         sleep 0.05
     done
@@ -85,4 +90,36 @@ parent_of() {
 # sorted FILE: its lines in one, sorted, with commas between.
 sorted() {
     LC_ALL=C sort "$1" | paste -s -d ,
+}
+
+# need_slurm: skip the whole test where there can be no cluster. Sets mini; what
+# cluster_up makes is removed at the end.
+need_slurm() {
+    local tool
+    for tool in slurmctld slurmd munged ip unshare nsenter; do
+        PATH=$PATH:/usr/sbin:/sbin have "$tool" || {
+            echo "1..0 # SKIP $tool is not installed"
+            exit 0
+        }
+    done
+    # shellcheck disable=SC2154 # of the test that reads this
+    mini=$(readlink -f "$srcdir/scripts/minicluster")
+    trap 'MINI_QUIET=1 "$mini" -d "$work/cluster" down; rm -rf "$work"' EXIT
+    chmod 755 "$work"
+}
+
+# cluster_up NODES: a real SLURM, to which our commands go from now on.
+cluster_up() {
+    if ! MINI_OWNER=$$ MINI_QUIET=1 "$mini" -d "$work/cluster" up "$1" >/dev/null; then
+        echo "Bail out! the cluster does not come up"
+        exit 99
+    fi
+    eval "$("$mini" -d "$work/cluster" env)"
+}
+
+# live_in_work: HOME is in $work, which is the directory from now on.
+live_in_work() {
+    export HOME=$work/home
+    mkdir "$HOME"
+    cd "$work" || exit 99
 }

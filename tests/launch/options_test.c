@@ -7,6 +7,7 @@
 #include "launch/launch_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct target {
@@ -47,6 +48,28 @@ static void reads(const char *line, const char *said, const char *rest)
     cst_words_release(&words);
 }
 
+/* With options anywhere, are those noted, and these words left? */
+static void reads_all(const char *line, const char *said, const char *rest)
+{
+    struct cst_words words = {0};
+    struct target target = {{0}};
+    char left[256] = {0};
+    char *list[16] = {0}; /* it is left in another order */
+    char **at = NULL;
+
+    cst_words_split(&words, line, " ");
+    must(words.count < sizeof(list) / sizeof(list[0]), "a short line");
+    memcpy(list, words.list, words.count * sizeof(list[0]));
+    ok(cst_options_read_all(options, &target, list, &at) == CASTELL_OK &&
+           strcmp(target.said, said) == 0,
+       "\"%s\" with options anywhere: %s", line, target.said);
+    for (; *at; at++)
+        (void)snprintf(left + strlen(left), sizeof(left) - strlen(left), "%s;",
+                       *at);
+    ok(strcmp(left, rest) == 0, "and the words %s", left);
+    cst_words_release(&words);
+}
+
 static void refuses(const char *line, const char *sentence)
 {
     struct cst_words words = {0};
@@ -74,6 +97,11 @@ static void test_options(void)
     reads("app --label", "", "app");
     reads("- --label", "", "-");
     reads("--label -- --label", "--label=-;", "--label");
+    reads_all("dir", "", "dir;");
+    reads_all("dir -n 3", "-n=3;", "dir;");
+    reads_all("--label a -n3 b --no-master-tasks",
+              "--label=-;-n=3;--no-master-tasks=-;", "a;b;");
+    reads_all("a --label -- --label -n", "--label=-;", "a;--label;-n;");
     refuses("--wrokers=3", "no option --wrokers; did you mean --workers?");
     refuses("--no-tasks", "there is no option --no-tasks; --help");
     refuses("--work", "did you mean --workers?");
@@ -125,8 +153,43 @@ static void test_quoting(void)
     survives("a\nb\tc");
 }
 
+static void put(const char *root, const char *path, const char *text)
+{
+    char name[256];
+    FILE *file;
+
+    (void)snprintf(name, sizeof(name), "mkdir -p %s/$(dirname %s)", root, path);
+    if (system(name) != 0) /* NOLINT(cert-env33-c,concurrency-mt-unsafe) */
+        tap_bail("no directory");
+    (void)snprintf(name, sizeof(name), "%s/%s", root, path);
+    file = fopen(name, "we");
+    if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+        tap_bail("no file");
+}
+
+static void test_fabric(void)
+{
+    char root[] = "/tmp/castell-sys.XXXXXX";
+    char command[64];
+
+    if (!mkdtemp(root))
+        tap_bail("no directory");
+    ok(!cst_fabric_find(root), "no network but ordinary ones");
+    put(root, "class/infiniband/mlx5_0/ports/1/state", "1: DOWN\n");
+    ok(!cst_fabric_find(root), "InfiniBand, but it is down");
+    put(root, "class/infiniband/mlx5_1/ports/1/state", "4: ACTIVE\n");
+    ok(cst_fabric_find(root), "another port of it is up");
+    put(root, "class/infiniband/mlx5_1/ports/1/state", "2: INIT\n");
+    ok(!cst_fabric_find(root), "and down");
+    put(root, "class/cxi/cxi0", "");
+    ok(cst_fabric_find(root), "Slingshot");
+    (void)snprintf(command, sizeof(command), "rm -rf %s", root);
+    (void)!system(command); /* NOLINT(cert-env33-c,concurrency-mt-unsafe) */
+}
+
 int main(void)
 {
+    test_fabric();
     test_options();
     test_distance();
     test_quoting();

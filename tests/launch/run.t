@@ -144,7 +144,7 @@ test_kills() {
 }
 
 carriers=tcp
-! have mpirun || carriers="tcp mpi"
+! has_mpi || carriers="tcp mpi"
 for carrier in $carriers; do
     test_told "$carrier"
     test_status "$carrier"
@@ -152,5 +152,5 @@ for carrier in $carriers; do
     test_signals "$carrier"
     test_kills "$carrier"
 done
-[ "$carriers" != tcp ] || skip "by mpirun" "there is no mpirun"
+[ "$carriers" != tcp ] || skip "by mpirun" "there is no mpirun, or no MPI in this build"
 tap_done

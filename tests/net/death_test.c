@@ -2,9 +2,9 @@
  * death_test.c - processes that are killed, stopped, cut off, or cannot reach
  * each other; and that the others go on.
  */
+#include "conn/rundir.h"
 #include "harness/tap.h"
 #include "net/mesh.h"
-#include "net/rundir.h"
 #include "net/side.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DEAD_MS = 500 };
+enum { DEAD_MS = 2000 };
 
 static struct side master;
 
@@ -228,7 +228,8 @@ static void test_cut(void)
     where.port = cable.port;
     if (cst_rundir_write(far_away, &where))
         tap_bail(castell_error_text());
-    mesh->where.port = cable.port; /* what it tells of its data links */
+    mesh->links.conns.where.port =
+        cable.port; /* what it tells of its data links */
     pid = side_fork(work, far_away, NULL);
     while (master.messages == 0) {
         side_step(&master);
@@ -259,7 +260,7 @@ static int be_deaf(const char *directory, void *argument)
         cst_net_send(side.net, 0, "hello", 5, NULL))
         return 1;
     mesh = (struct cst_mesh *)side.net;
-    cst_conn_close(mesh, mesh->listener);
+    cst_conn_close(&mesh->links.conns, mesh->links.conns.listener);
     while (!side.is_over)
         side_step(&side);
     cst_net_close(side.net);

@@ -3,9 +3,9 @@
  * do no harm.
  */
 #include "base/clock.h"
+#include "conn/frames.h"
+#include "conn/rundir.h"
 #include "harness/tap.h"
-#include "net/frames.h"
-#include "net/rundir.h"
 #include "net/side.h"
 
 #include <arpa/inet.h>
@@ -234,8 +234,8 @@ static void test_refused(void)
     must(!unlink(path), "and removed");
     ok(tried(other, text, sizeof(text)) == CASTELL_ERR_INVALID, "nor none: %s",
        text);
-    must(cst_net_make_secret(other) == CASTELL_OK, "a secret is made");
-    ok(cst_net_make_secret(other) == CASTELL_ERR_SYSTEM,
+    must(cst_rundir_make_secret(other) == CASTELL_OK, "a secret is made");
+    ok(cst_rundir_make_secret(other) == CASTELL_ERR_SYSTEM,
        "a secret is made once: %s", castell_error_text());
     (void)snprintf(path, sizeof(path), "%s/master", other);
     ok(!unlink(path) &&
@@ -453,9 +453,46 @@ static void test_wake(void)
     close_master(directory);
 }
 
+static void expel_at_once(void *owner, uint32_t peer, const void *hello,
+                          size_t hello_size)
+{
+    cst_net_expel(((struct side *)owner)->net, peer, "not now");
+}
+
+static int come_and_go(const char *directory, void *argument)
+{
+    static struct side side;
+    struct cst_net_options options = side_options(directory);
+
+    side_init(&side);
+    if (cst_net_join(&options, &side.owner, &side.net))
+        return 1;
+    while (!side.is_over)
+        side_step(&side);
+    cst_net_close(side.net);
+    return side.errors ? 2 : 10 + (int)side.over;
+}
+
+static void test_expelled(void)
+{
+    char *directory = side_directory();
+    struct cst_net_options options = side_options(directory);
+    int wrong = 0;
+
+    side_init(&master);
+    master.owner.joined = expel_at_once;
+    must(!cst_net_open(&options, &master.owner, &master.net), "a master");
+    for (int i = 0; i < 20; i++)
+        wrong += side_reap(&master, side_fork(come_and_go, directory, NULL),
+                           5000) != 10 + CST_NET_OVER_SENT_AWAY;
+    ok(wrong == 0, "who is welcome and told to go in one breath has been in");
+    close_master(directory);
+}
+
 int main(void)
 {
     test_wake();
+    test_expelled();
     test_orderly();
     test_refused();
     test_strangers();

@@ -49,7 +49,7 @@ has() {
     }
 }
 
-for mode in peace cuts silent kill; do
+for mode in peace near cuts silent kill; do
     # shellcheck disable=SC2086
     world $ucx "$program" "$directory/run" $mode
     case $mode in
@@ -57,6 +57,10 @@ for mode in peace cuts silent kill; do
         ok "three processes exchange 9,000 messages over MPI" all_fine 3
         ok "all of them over MPI" fails has "mode peace: tcp to"
         ok "and they leave as MPI wants" fails has "exits hard"
+        ;;
+    near)
+        ok "on one machine they share memory" all_fine 3
+        ok "and need no MPI" fails has "mode near: mpi to"
         ;;
     cuts)
         ok "their connections are cut: they go on" all_fine 3

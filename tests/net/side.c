@@ -2,13 +2,17 @@
 #include "net/side.h"
 
 #include "base/clock.h"
+#include "conn/rundir.h"
 #include "harness/tap.h"
 
 #include <dirent.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +20,7 @@ char *side_directory(void)
 {
     char *directory = strdup("/tmp/castell-net.XXXXXX");
 
-    if (!directory || !mkdtemp(directory) || cst_net_make_secret(directory))
+    if (!directory || !mkdtemp(directory) || cst_rundir_make_secret(directory))
         tap_bail("no directory for a run");
     return directory;
 }
@@ -146,7 +150,7 @@ struct cst_net_options side_options(const char *directory)
         .directory = directory,
         .address = "127.0.0.1",
         .heartbeat_ns = 100 * MS,
-        .dead_ns = 2 * S,
+        .dead_ns = 20 * S,
         .join_ns = 20 * S,
     };
 }
@@ -236,4 +240,46 @@ uint32_t side_descriptors(void)
         count++;
     closedir(directory);
     return count;
+}
+
+/* What the byte at that offset of that payload must be. */
+uint8_t side_byte(uint32_t seed, size_t offset)
+{
+    uint64_t value = (offset >> 3) * 0x9E3779B97F4A7C15u + seed;
+
+    value ^= value >> 29;
+    return (uint8_t)(value >> (offset & 7) * 8);
+}
+
+bool side_rows(const struct cst_rows *rows, uint32_t seed, bool fill)
+{
+    size_t offset = 0;
+
+    for (size_t row = 0; row < (rows->rows ? rows->rows : 1); row++) {
+        uint8_t *bytes = (uint8_t *)rows->base + row * rows->pitch;
+
+        for (size_t i = 0; i < rows->size; i++, offset++) {
+            if (fill)
+                bytes[i] = side_byte(seed, offset);
+            else if (bytes[i] != side_byte(seed, offset))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* As a process of a user who has no right to that; for good. */
+void side_guard(void)
+{
+    struct __user_cap_header_struct head = {.version =
+                                                _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    uint32_t bit = UINT32_C(1) << CAP_SYS_PTRACE;
+
+    if (prctl(PR_SET_DUMPABLE, 0) || syscall(SYS_capget, &head, data))
+        tap_bail("no capabilities");
+    data[0].effective &= ~bit;
+    data[0].permitted &= ~bit;
+    if (syscall(SYS_capset, &head, data))
+        tap_bail("no capabilities");
 }

@@ -75,6 +75,16 @@ pid_t side_fork(int (*work)(const char *directory, void *argument),
    master polls meanwhile when `side` is not NULL. */
 int side_reap(struct side *side, pid_t pid, uint32_t ms);
 
+/* The byte at that offset of what `seed` makes. */
+uint8_t side_byte(uint32_t seed, size_t offset);
+
+/* Fill rows with bytes that `seed` makes, or check that they are these. */
+bool side_rows(const struct cst_rows *rows, uint32_t seed, bool fill);
+
+/* From now on nobody of no more rights than ours may read our memory, nor we
+   that of others. */
+void side_guard(void);
+
 /* How many descriptors are open. */
 uint32_t side_descriptors(void);
 

@@ -4,12 +4,12 @@
  * while their connections are being cut.
  *
  * Called as `traffic.t DIRECTORY MODE` it is one process of an MPI world: see
- * mpi.t. Modes: peace; cuts, as above; silent: one process's MPI sends nothing
+ * mpi.t. Modes: peace; near, with memory that they share; cuts, as above; silent: one process's MPI sends nothing
  * any more; kill: one process is killed.
  */
 #include "base/memory.h"
 #include "harness/tap.h"
-#include "net/mpi.h"
+#include "link/mpi.h"
 #include "net/side.h"
 #include "wire/wire.h"
 
@@ -46,7 +46,9 @@ struct traffic {
     uint32_t wrong;
     bool may_lose; /* somebody is going to be killed */
     bool cuts;     /* break connections now and then */
+    bool pulled;   /* payloads were read from the memory of process 1 */
     uint32_t cut_count;
+    uint32_t haunted; /* payloads that MPI may still read */
     void (*each)(struct traffic *traffic); /* with each step */
 };
 
@@ -55,32 +57,6 @@ static uint64_t draw(struct traffic *traffic, uint64_t limit)
     traffic->random =
         traffic->random * 6364136223846793005u + 1442695040888963407u;
     return (traffic->random >> 33) % limit;
-}
-
-/* What the byte at that offset of that payload must be. */
-static uint8_t pattern(uint32_t seed, size_t offset)
-{
-    uint64_t value = (offset >> 3) * 0x9E3779B97F4A7C15u + seed;
-
-    value ^= value >> 29;
-    return (uint8_t)(value >> (offset & 7) * 8);
-}
-
-static bool check_rows(const struct cst_rows *rows, uint32_t seed, bool fill)
-{
-    size_t offset = 0;
-
-    for (size_t row = 0; row < (rows->rows ? rows->rows : 1); row++) {
-        uint8_t *bytes = (uint8_t *)rows->base + row * rows->pitch;
-
-        for (size_t i = 0; i < rows->size; i++, offset++) {
-            if (fill)
-                bytes[i] = pattern(seed, offset);
-            else if (bytes[i] != pattern(seed, offset))
-                return false;
-        }
-    }
-    return true;
 }
 
 /* Memory for rows of that many bytes in all; the bytes between them are 0xA5. */
@@ -137,7 +113,7 @@ static void send_one(struct traffic *traffic, uint32_t to)
         if (draw(traffic, 50) == 0)
             size = BIG + draw(traffic, BIG);
         payload = payload_create(traffic, size);
-        check_rows(&payload->rows, seed, true);
+        side_rows(&payload->rows, seed, true);
         out.from = payload->rows;
         out.cookie = payload;
         traffic->outstanding[to]++;
@@ -146,7 +122,7 @@ static void send_one(struct traffic *traffic, uint32_t to)
     cst_put_u32(&header, seed);
     cst_put_u64(&header, size);
     while (header.size < 16 + filler)
-        cst_put_u8(&header, pattern(seed + 1, header.size));
+        cst_put_u8(&header, side_byte(seed + 1, header.size));
     if (cst_net_send(traffic->side.net, to, header.bytes, header.size,
                      payload ? &out : NULL))
         tap_bail(castell_error_text());
@@ -197,14 +173,14 @@ static void on_message(void *owner, uint32_t peer, const void *bytes,
             number + 1 + ((number + 1) % PAYLOAD_EVERY == 0);
     }
     for (size_t i = 16; i < size; i++)
-        if (((const uint8_t *)bytes)[i] != pattern(seed + 1, i)) {
+        if (((const uint8_t *)bytes)[i] != side_byte(seed + 1, i)) {
             traffic->wrong++;
             break;
         }
     if (into) {
         struct payload payload = {*into, into->base};
 
-        traffic->wrong += !check_rows(into, seed, false);
+        traffic->wrong += !side_rows(into, seed, false);
         traffic->wrong += !payload_is_clean(&payload);
         free(into->base);
     }
@@ -221,6 +197,18 @@ static void on_sent(void *owner, uint32_t peer, void *cookie, bool arrived)
     payload_free(cookie);
 }
 
+/* It stays, and may be anything. */
+static void on_haunted(void *owner, uint32_t peer, void *cookie, bool arrived)
+{
+    struct traffic *traffic = ((struct side *)owner)->user;
+    const struct cst_rows *rows = &((struct payload *)cookie)->rows;
+
+    traffic->refused[peer] += !arrived;
+    traffic->outstanding[peer]--;
+    traffic->haunted++;
+    memset(rows->base, 0xee, rows->rows * rows->pitch);
+}
+
 static void on_dropped(void *owner, uint32_t peer, const struct cst_rows *into)
 {
     free(into->base);
@@ -229,8 +217,9 @@ static void on_dropped(void *owner, uint32_t peer, const struct cst_rows *into)
 /* Break the data connection to somebody, in the middle of whatever it does. */
 static void cut_one(struct traffic *traffic)
 {
-    struct cst_mesh *mesh = (struct cst_mesh *)traffic->side.net;
-    struct cst_peer *peer = cst_mesh_peer(mesh, (uint32_t)draw(traffic, SIDES));
+    struct cst_links *links = (struct cst_links *)traffic->side.net;
+    struct cst_peer *peer =
+        cst_link_peer(links, (uint32_t)draw(traffic, SIDES));
 
     if (!peer || !peer->link || !peer->link->conn)
         return;
@@ -266,6 +255,15 @@ static bool all_done(const struct traffic *traffic)
     return true;
 }
 
+/* Asked while the other is there: who leaves closes. */
+static bool pulls(const struct traffic *traffic)
+{
+    const struct cst_links *links = (struct cst_links *)traffic->side.net;
+    const struct cst_peer *peer = cst_link_peer(links, 1);
+
+    return peer && peer->link && peer->link->conn && peer->link->conn->reach;
+}
+
 /* Send and receive all; the same in each process. */
 static void run_traffic(struct traffic *traffic)
 {
@@ -286,6 +284,7 @@ static void run_traffic(struct traffic *traffic)
             traffic->each(traffic);
         if (cst_net_poll(traffic->side.net) == 0)
             side_step(&traffic->side);
+        traffic->pulled = traffic->pulled || pulls(traffic);
         if (traffic->side.is_over ||
             (traffic->side.gone && traffic->side.last_end != CST_NET_LEFT &&
              !traffic->may_lose))
@@ -301,16 +300,27 @@ static void traffic_init(struct traffic *traffic, bool cuts)
     traffic->side.owner.message = on_message;
     traffic->side.owner.payload_into = on_payload_into;
     traffic->side.owner.sent = on_sent;
+    traffic->side.owner.haunted = on_haunted;
     traffic->side.owner.dropped = on_dropped;
     traffic->cuts = cuts;
 }
+
+/* How a run is. */
+struct how {
+    bool cuts;
+    bool shm;
+    bool guarded; /* nobody may read the memory of others */
+};
 
 static int be_worker(const char *directory, void *argument)
 {
     static struct traffic traffic;
     struct cst_net_options options = side_options(directory);
 
-    traffic_init(&traffic, *(bool *)argument);
+    options.shm = ((struct how *)argument)->shm;
+    if (((struct how *)argument)->guarded)
+        side_guard();
+    traffic_init(&traffic, ((struct how *)argument)->cuts);
     if (cst_net_join(&options, &traffic.side.owner, &traffic.side.net))
         return 1;
     if (!side_until(&traffic.side, &traffic.side.there, SIDES - 1, 20000))
@@ -325,20 +335,23 @@ static int be_worker(const char *directory, void *argument)
     return count_wrong(&traffic) ? 4 : 0;
 }
 
-static void test_traffic(bool cuts)
+static void test_traffic(struct how how)
 {
+    bool cuts = how.cuts;
     static struct traffic traffic;
     char *directory = side_directory();
     struct cst_net_options options = side_options(directory);
+    const char *by = how.shm ? "shm" : "tcp";
     const char *when = cuts ? "while connections break" : "in peace";
     struct cst_net_counts counts;
     pid_t pids[SIDES];
 
+    options.shm = how.shm;
     traffic_init(&traffic, cuts);
     if (cst_net_open(&options, &traffic.side.owner, &traffic.side.net))
         tap_bail(castell_error_text());
     for (int i = 1; i < SIDES; i++)
-        pids[i] = side_fork(be_worker, directory, &cuts);
+        pids[i] = side_fork(be_worker, directory, &how);
     must(side_until(&traffic.side, &traffic.side.there, SIDES - 1, 20000),
          "all are there, %s", when);
     run_traffic(&traffic);
@@ -348,8 +361,12 @@ static void test_traffic(bool cuts)
     ok(counts.messages_sent == MESSAGES &&
            counts.messages_received == MESSAGES &&
            counts.unacknowledged < MESSAGES,
-       "they were counted: %llu bytes sent by %s",
-       (unsigned long long)counts.bytes_sent, counts.carrier);
+       "they were counted: %llu bytes sent",
+       (unsigned long long)counts.bytes_sent);
+    ok(strcmp(counts.carrier, cuts ? counts.carrier : by) == 0, "by %s",
+       counts.carrier);
+    ok(cuts || traffic.pulled == (how.shm && !how.guarded), "payloads %s",
+       how.guarded ? "through the pipe" : "as they should");
     for (int i = 1; i < SIDES; i++)
         ok(side_reap(&traffic.side, pids[i], 20000) == 0,
            "process %d has the same to say, %s", i, when);
@@ -396,16 +413,16 @@ static void silent_cancel(uintptr_t *request)
 
 static void fall_silent(struct traffic *traffic)
 {
-    struct cst_mesh *mesh = (struct cst_mesh *)traffic->side.net;
+    struct cst_links *links = (struct cst_links *)traffic->side.net;
 
-    if (traffic->arrived < 1000 || true_ops || !mesh->mpi)
+    if (traffic->arrived < 1000 || true_ops || !links->mpi)
         return;
-    true_ops = mesh->mpi->ops;
+    true_ops = links->mpi->ops;
     silent_ops = *true_ops;
     silent_ops.send = silent_send;
     silent_ops.test = silent_test;
     silent_ops.cancel = silent_cancel;
-    mesh->mpi->ops = &silent_ops;
+    links->mpi->ops = &silent_ops;
 }
 
 static void be_killed(struct traffic *traffic)
@@ -435,6 +452,7 @@ static int be_rank(const char *directory, const char *mode)
     if (!rank)
         tap_bail("this is no process of an MPI world");
     options.mpi = true;
+    options.shm = strcmp(mode, "near") == 0;
     options.modules = getenv("CASTELL_TEST_MODULES");
     options.silent_ns = S;
     traffic_init(&traffic, strcmp(mode, "cuts") == 0);
@@ -459,8 +477,8 @@ static int be_rank(const char *directory, const char *mode)
     if (count_wrong(&traffic))
         printf("rank %s: %u are wrong\n", rank, count_wrong(&traffic));
     else
-        printf("rank %s: fine%s\n", rank,
-               cst_net_exit_hard() ? ", exits hard" : "");
+        printf("rank %s: %u haunted\nrank %s: fine%s\n", rank, traffic.haunted,
+               rank, cst_net_exit_hard() ? ", exits hard" : "");
     if (*traffic.side.log)
         printf("rank %s: %s", rank, traffic.side.log);
     (void)fflush(stdout);
@@ -473,7 +491,10 @@ int main(int argc, char **argv)
 {
     if (argc == 3)
         return be_rank(argv[1], argv[2]);
-    test_traffic(false);
-    test_traffic(true);
+    for (int i = 0; i < 4; i++)
+        test_traffic((struct how){.cuts = i % 2 != 0, .shm = i >= 2});
+    side_guard();
+    for (int i = 0; i < 2; i++)
+        test_traffic((struct how){.cuts = i > 0, .shm = true, .guarded = true});
     return tap_done();
 }

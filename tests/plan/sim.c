@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 200000 };
+enum { STEPS_MAX = 200000, DRAINS_MAX = 6 };
 
 /* ---- The master -------------------------------------------------------- */
 
@@ -21,7 +21,9 @@ static void hear(struct sim *sim, uint32_t from)
         .node = from,
         .id = message->other,
         .attempt = message->attempt,
-        .outcome = message->failed ? CST_PLAN_BODY_FAILED : CST_PLAN_DONE,
+        .outcome = message->kept     ? CST_PLAN_FAILURE_IGNORED
+                   : message->failed ? CST_PLAN_BODY_FAILED
+                                     : CST_PLAN_DONE,
         .text = message->failed ? "it failed" : NULL,
         .duration_ns = 1000 + random_below(&sim->state, 50000000),
     };
@@ -44,6 +46,14 @@ static void hear(struct sim *sim, uint32_t from)
         sim_say(sim, "recalled", from, message->other, message->attempt);
         cst_plan_recalled(sim->plan, from, message->other, message->attempt);
         break;
+    case MSG_FIRED:
+        sim_say(sim, "fired", from, message->other, message->attempt);
+        cst_plan_fired(sim->plan, from, message->other, message->attempt);
+        break;
+    case MSG_BERTHED:
+        sim_say(sim, "berthed", from, message->other, message->attempt);
+        cst_plan_berthed(sim->plan, from, message->other, message->attempt);
+        break;
     case MSG_FILLED:
         sim_say(sim, "filled", from, message->piece.version, 0);
         cst_plan_home_filled(sim->plan, message->piece.version);
@@ -57,6 +67,11 @@ static void hear(struct sim *sim, uint32_t from)
     case MSG_ROOT:
     case MSG_HOME:
     case MSG_SAVE:
+    case MSG_BERTH:
+    case MSG_UNBERTH:
+    case MSG_MUSTER:
+    case MSG_DISBAND:
+    case MSG_LEAVE:
     case MSG_GONE:
     case MSG_GRANTED:
     case MSG_DATA:
@@ -71,7 +86,10 @@ static void bury(struct sim *sim, uint32_t node)
 {
     sim_say(sim, "LEAVES", node, 0, 0);
     sim->nodes[node].member = false;
-    sim->deaths++;
+    if (sim->nodes[node].leaves && !sim->nodes[node].alive)
+        sim->drained++;
+    else
+        sim->deaths++;
     sim_empty_channel(sim, MASTER, node);
     for (uint32_t to = 0; to < sim->nodes_count; to++)
         if (sim->nodes[to].member)
@@ -168,11 +186,43 @@ static bool run_some(struct sim *sim)
     return false;
 }
 
+static bool has_said_all(const struct sim *sim, uint32_t node)
+{
+    for (uint32_t to = 0; to < ENDS; to++)
+        if (sim->channels[node][to])
+            return false;
+    return true;
+}
+
+/* Nodes are to leave; and those that may do. */
+static bool drain_nodes(struct sim *sim)
+{
+    uint32_t chosen = 1 + random_below(&sim->state, NODES_MAX - 1);
+
+    for (uint32_t i = 1; i < sim->nodes_count; i++)
+        if (sim->nodes[i].leaves && sim->nodes[i].member &&
+            has_said_all(sim, i)) {
+            sim->nodes[i].alive = false;
+            bury(sim, i);
+            return true;
+        }
+    if (chosen < sim->nodes_count && sim->nodes[chosen].member && !sim->over &&
+        sim->drains < DRAINS_MAX &&
+        cst_plan_drain(sim->plan, chosen) == CASTELL_OK) {
+        sim->drains++;
+        sim->nodes[chosen].drains = true;
+        sim_say(sim, "DRAINS", chosen, 0, 0);
+    }
+    return false;
+}
+
 /* Dead nodes are noticed, others are thought dead, or come. */
 static bool change_nodes(struct sim *sim, bool must)
 {
     uint32_t members = 0;
 
+    if (sim->options.drains && drain_nodes(sim))
+        return true;
     for (uint32_t i = 1; i < sim->nodes_count; i++) {
         struct sim_node *node = &sim->nodes[i];
 
@@ -181,17 +231,21 @@ static bool change_nodes(struct sim *sim, bool must)
             bury(sim, i);
             return true;
         }
-        members += node->member;
+        members += node->member && !node->drains;
     }
-    if (members == 0) {
+    if ((members == 0 && !sim->options.last_nodes) ||
+        (must && members < GANG_MAX && sim->options.gangs &&
+         !sim->options.last_nodes)) {
         join_node(sim);
         return sim->nodes_count < NODES_MAX;
     }
     if (!sim->options.faults || sim->over)
         return false;
-    if (random_below(&sim->state, 60) == 0 && sim->nodes_count < 10)
+    if (random_below(&sim->state, 60) == 0 && sim->nodes_count < 10 &&
+        !sim->options.last_nodes)
         join_node(sim);
-    if (random_below(&sim->state, 50) == 0 && sim->nodes_count < 16) {
+    if (members > 0 && random_below(&sim->state, 50) == 0 &&
+        sim->nodes_count < 16) {
         uint32_t node = 1 + random_below(&sim->state, sim->nodes_count - 1);
 
         if (random_below(&sim->state, 3))
@@ -243,6 +297,11 @@ static void start(struct sim *sim)
     uint32_t nodes = 1 + random_below(&sim->state, 7);
 
     options.home_runs = random_below(&sim->state, 3) != 0;
+    if (sim->options.last_nodes) {
+        options.home_runs = true;
+        options.more_come = false;
+        nodes += GANG_MAX - 1;
+    }
     options.policy = policies[random_below(&sim->state, 3)];
     options.records_max = random_below(&sim->state, 2) ? 6 : 0;
     for (uint32_t i = 0; i < KINDS; i++)
@@ -253,9 +312,13 @@ static void start(struct sim *sim)
             .retries = i % 3,
             .on_failure =
                 i % 4 == 1 ? CASTELL_IGNORE : CASTELL_CANCEL_SUCCESSORS,
-            .flags = i == 5 ? CASTELL_DISTRIBUTED : 0,
-            .simple = true,
+            .flags = i == 5                 ? CASTELL_DISTRIBUTED
+                     : i >= REPLICATED_KIND ? CASTELL_REPLICATED
+                                            : 0,
+            .simple = i < SOLO_KINDS || i >= REPLICATED_KIND,
             .choices_count = 1,
+            .choices[0].constraint.nodes =
+                i < SOLO_KINDS || i >= REPLICATED_KIND ? 0 : 2 + i % 2,
         };
     for (size_t i = 0; i < ARENA; i++)
         sim->home[i] = (unsigned char)i;
@@ -269,17 +332,22 @@ static void start(struct sim *sim)
 
 static void check_left(struct sim *sim)
 {
-    struct cst_plan_counters counters;
-
-    cst_plan_counters(sim->plan, &counters);
-    if (counters.waiting + counters.placed + counters.kept > 0)
-        sim_wrong(sim, "the plan keeps tasks after the end");
-    /* What is poisoned stays so until something overwrites it. */
-    if (counters.versions > 0 && !sim->options.failing)
-        sim_wrong(sim, "the plan keeps versions after the end");
+    if (sim->options.replicated)
+        return; /* it keeps them, and what they read, for nodes that join */
+    sim_check_leaks(sim);
     for (uint32_t i = 0; i < sim->nodes_count; i++)
         if (sim->nodes[i].member && sim_store_left(sim, i) > 0)
             sim_wrong(sim, "a node keeps versions after the end");
+}
+
+/* Nodes that leave in good order cost nothing. */
+static void check_recomputed(struct sim *sim)
+{
+    struct cst_plan_counters counters;
+
+    cst_plan_counters(sim->plan, &counters);
+    if (counters.recomputed > 0)
+        sim_wrong(sim, "a task ran again though nodes only left");
 }
 
 static void release(struct sim *sim)
@@ -325,6 +393,8 @@ const char *sim_play(const struct sim_options *options, uint64_t *ret_steps)
         sim_wrong(sim, "it does not end");
     if (!sim->wrong && sim->lost == 0)
         check_left(sim);
+    if (options->drains && !options->faults)
+        check_recomputed(sim);
     release(sim);
     wrong = sim->wrong;
     *ret_steps += sim->steps;

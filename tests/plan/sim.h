@@ -26,7 +26,11 @@ enum {
     ENDS = NODES_MAX + 1,
     TASKS_MAX = 64,
     ACCESSES_MAX = 4,
-    KINDS = 8,
+    KINDS = 13,
+    GANG_MAX = 3,
+    SOLO_KINDS = 8,       /* the next are of two nodes, or of three */
+    REPLICATED_KIND = 11, /* and more */
+    REPLICA_ATTEMPTS = 4096,
     PIECES_MAX = 256,
 };
 
@@ -37,6 +41,10 @@ struct sim_options {
     bool faults;       /* nodes die and join */
     bool failing;      /* bodies fail */
     bool joined_modes; /* commutative, concurrent, reductions */
+    bool gangs;        /* tasks of several nodes */
+    bool last_nodes;   /* none comes later */
+    bool replicated;   /* some tasks are */
+    bool drains;       /* nodes leave in good order */
     bool print;
 };
 
@@ -94,6 +102,13 @@ struct sim_part {
     uint32_t access;
     bool output;
 };
+/* Of a task of several nodes, on its lead. */
+enum sim_gang {
+    SIM_GANG_NONE,
+    SIM_GANG_WAITS,
+    SIM_GANG_MUSTERED,
+    SIM_GANG_STOPPED
+};
 struct sim_run {
     struct sim_run *next;
     uint32_t task; /* number of its op */
@@ -102,6 +117,8 @@ struct sim_run {
     uint32_t flags;
     bool fired; /* it has its memory, and may still be recalled */
     bool started;
+    enum sim_gang gang;
+    uint64_t crew; /* a bit for each of the others */
     size_t parts_count;
     struct sim_part parts[];
 };
@@ -116,6 +133,11 @@ enum sim_message_what {
     MSG_ROOT,
     MSG_HOME,
     MSG_SAVE,
+    MSG_BERTH,
+    MSG_UNBERTH,
+    MSG_MUSTER,
+    MSG_DISBAND,
+    MSG_LEAVE,
     MSG_GONE, /* a node is */
     MSG_GRANTED,
     MSG_DATA, /* from node to node */
@@ -124,6 +146,8 @@ enum sim_message_what {
     MSG_NOT_COME,
     MSG_RECALLED,
     MSG_FILLED,
+    MSG_FIRED,
+    MSG_BERTHED,
 };
 
 struct sim_message {
@@ -133,7 +157,9 @@ struct sim_message {
     uint64_t other; /* CUT: the origin; tasks: the id; GRANTED: poisoned */
     uint32_t to;    /* PUSH */
     uint32_t attempt;
-    bool failed; /* DONE */
+    uint64_t crew; /* MUSTER */
+    bool failed;   /* DONE */
+    bool kept;     /* ... and what it has made is there */
     unsigned char *bytes;
     struct sim_run *run;
 };
@@ -153,13 +179,25 @@ struct sim_entry {
     struct sim_message *waiting; /* PUSH, CUT and HOME orders */
 };
 
+/* Cores that are kept for a gang. */
+struct sim_berth {
+    struct sim_berth *next;
+    uint64_t id;
+    uint32_t attempt;
+    bool taken;
+};
+
 struct sim_node {
     bool exists;
     bool member; /* the master thinks that it is there */
     bool alive;  /* it does something */
+    bool drains; /* it was told to leave */
+    bool leaves; /* when all that it has said has come */
     struct cst_limits limits;
+    uint64_t ran; /* replicated tasks, a bit each */
     struct sim_entry *entries;
     struct sim_run *runs;
+    struct sim_berth *berths;
     struct sim_message *homes; /* that wait for main's memory */
 };
 
@@ -195,7 +233,10 @@ struct sim {
     uint32_t nodes_count;
     struct sim_message *channels[ENDS][ENDS];
     struct sim_message *channels_last[ENDS][ENDS];
+    uint16_t replica_attempts[REPLICA_ATTEMPTS]; /* started, a bit each */
     uint32_t deaths;
+    uint32_t drains; /* nodes that were told to leave */
+    uint32_t drained;
     uint32_t steps;
     uint32_t lost; /* times that ops->lost() was called */
     uint32_t ended_count;
@@ -222,6 +263,8 @@ void sim_put(struct sim *sim, uint32_t number, struct sim_entry *entry,
              const unsigned char *packed);
 void sim_serve(struct sim *sim, uint32_t number, struct sim_entry *entry,
                struct sim_message *order);
+void sim_serve_waiting(struct sim *sim, uint32_t number,
+                       struct sim_entry *entry);
 void sim_order_of(struct sim *sim, uint32_t number, struct sim_entry *entry,
                   const struct sim_message *message);
 void sim_try_homes(struct sim *sim);
@@ -234,12 +277,34 @@ void sim_put_home(struct sim *sim, struct sim_entry *entry,
                   const unsigned char *packed);
 void sim_remove_entry(struct sim_node *node, struct sim_entry *entry);
 
+/* The attempt has failed, and makes nothing. */
+void sim_give_back(struct sim *sim, uint32_t number, struct sim_run *run);
+
+/* sim_gang.c */
+void sim_gang_order(struct sim *sim, uint32_t number,
+                    const struct sim_message *message);
+/* Take a berth; false: there is none to be taken. */
+bool sim_gang_step(struct sim *sim, uint32_t number);
+/* What has its inputs may start, or asks for its other nodes. */
+bool sim_gang_may_start(struct sim *sim, uint32_t number, struct sim_run *run);
+void sim_gang_release(struct sim_node *node);
+
+/* sim_replica.c */
+/* Is it a run of a replica? */
+bool sim_is_replica(const struct sim_run *run);
+/* It starts now: is what it needs of replicated tasks there? */
+void sim_note_start(struct sim *sim, uint32_t number,
+                    const struct sim_run *run);
+
 void sim_store_release(struct sim *sim, uint32_t number);
 /* Entries that nothing accounts for. */
 uint32_t sim_store_left(const struct sim *sim, uint32_t number);
 void sim_message_free(struct sim_message *message);
 /* sim.c: the node is lost, now or soon. */
 void sim_kill(struct sim *sim, uint32_t node);
+
+/* sim_leak.c: at the end nothing is left. */
+void sim_check_leaks(struct sim *sim);
 
 /* sim_orders.c */
 extern const struct cst_plan_ops sim_ops;

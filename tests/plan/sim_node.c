@@ -148,7 +148,10 @@ static void finish(struct sim *sim, uint32_t number, struct sim_run *run,
         sim_let_go(node, entry);
     }
     take_out(node, run);
-    sim->tasks[run->task].finished = true;
+    if (sim_is_replica(run))
+        node->ran |= UINT64_C(1) << run->task;
+    else
+        sim->tasks[run->task].finished = true;
     for (size_t i = 0; i < run->parts_count; i++) {
         struct sim_part *part = &run->parts[i];
         struct sim_entry *entry = sim_find(node, part->piece.version);
@@ -165,16 +168,7 @@ static void finish(struct sim *sim, uint32_t number, struct sim_run *run,
         if (!entry->present) {
             sim_put(sim, number, entry, packed);
         } else if (entry->home) {
-            struct sim_message *waiting = entry->waiting;
-
-            entry->waiting = NULL;
-            while (waiting) {
-                struct sim_message *order = waiting;
-
-                waiting = order->next;
-                sim_serve(sim, number, entry, order);
-                sim_message_free(order);
-            }
+            sim_serve_waiting(sim, number, entry);
         }
         sim_let_go(node, entry);
     }
@@ -182,8 +176,43 @@ static void finish(struct sim *sim, uint32_t number, struct sim_run *run,
              (struct sim_message){.what = MSG_DONE,
                                   .other = run->id,
                                   .attempt = run->attempt,
-                                  .failed = failed});
+                                  .failed = failed,
+                                  .kept = failed});
     free(run);
+}
+
+void sim_give_back(struct sim *sim, uint32_t number, struct sim_run *run)
+{
+    const struct sim_message done = {.what = MSG_DONE,
+                                     .other = run->id,
+                                     .attempt = run->attempt,
+                                     .failed = true};
+
+    discard(sim, number, run);
+    sim_send(sim, number, MASTER, done);
+}
+
+/* The body's way from its inputs to its start; false: it has ended with it. */
+static bool start_run(struct sim *sim, uint32_t number, struct sim_run *run)
+{
+    const struct sim_op *op = &sim->ops[run->task];
+
+    if (!sim_gang_may_start(sim, number, run))
+        return false;
+    sim_note_start(sim, number, run);
+    run->started = true;
+    if (run->attempt <= op->kills && number != 0 &&
+        (op->immortal || !(run->flags & CST_PLAN_SUSPECT))) {
+        sim_kill(sim, number);
+        return false;
+    }
+    return random_below(&sim->state, 2) == 0;
+}
+
+/* Those that only wait for a muster can do nothing. */
+static bool can_go_on(const struct sim_node *node, const struct sim_run *run)
+{
+    return run->gang != SIM_GANG_WAITS && is_fireable(node, run);
 }
 
 bool sim_store_run(struct sim *sim, uint32_t number)
@@ -191,48 +220,30 @@ bool sim_store_run(struct sim *sim, uint32_t number)
     struct sim_node *node = &sim->nodes[number];
     struct sim_run *chosen = NULL;
     uint32_t count = 0;
-    struct sim_task *task;
     const struct sim_op *op;
     bool failed;
 
+    if (sim_gang_step(sim, number))
+        return true;
     for (struct sim_run *run = node->runs; run; run = run->next)
-        if (is_fireable(node, run) && random_below(&sim->state, ++count) == 0)
+        if (can_go_on(node, run) && random_below(&sim->state, ++count) == 0)
             chosen = run;
     if (!chosen)
         return false;
-    task = &sim->tasks[chosen->task];
     op = &sim->ops[chosen->task];
     if (!chosen->fired && number == 0) {
         sim_fire(sim, chosen);
         if (random_below(&sim->state, 2))
             return true;
     }
-    if (!chosen->started) {
-        if (task->started >> chosen->attempt & 1)
-            sim_wrong(sim, "an attempt ran twice");
-        task->started |= UINT64_C(1) << chosen->attempt;
-        chosen->started = true;
-        if (chosen->attempt <= op->kills && number != 0 &&
-            (op->immortal || !(chosen->flags & CST_PLAN_SUSPECT))) {
-            sim_kill(sim, number);
-            return true;
-        }
-        if (random_below(&sim->state, 2))
-            return true;
-    }
+    if (!chosen->started && !start_run(sim, number, chosen))
+        return true;
     failed = chosen->attempt <= op->fails ||
              op->fails > sim->kinds[op->kind].retries;
-    if (failed && (sim->kinds[op->kind].on_failure != CASTELL_IGNORE ||
-                   !(chosen->flags & CST_PLAN_LAST))) {
-        uint64_t id = chosen->id;
-        uint32_t attempt = chosen->attempt;
-
-        discard(sim, number, chosen);
-        sim_send(sim, number, MASTER,
-                 (struct sim_message){.what = MSG_DONE,
-                                      .other = id,
-                                      .attempt = attempt,
-                                      .failed = true});
+    if (chosen->gang == SIM_GANG_STOPPED ||
+        (failed && (sim->kinds[op->kind].on_failure != CASTELL_IGNORE ||
+                    !(chosen->flags & CST_PLAN_LAST)))) {
+        sim_give_back(sim, number, chosen);
     } else {
         finish(sim, number, chosen, failed);
     }
@@ -406,6 +417,17 @@ static void obey(struct sim *sim, uint32_t number, struct sim_message *message)
     case MSG_DATA:
         take_data(sim, number, message);
         break;
+    case MSG_BERTH:
+    case MSG_UNBERTH:
+    case MSG_MUSTER:
+    case MSG_DISBAND:
+        sim_gang_order(sim, number, message);
+        break;
+    case MSG_LEAVE:
+        if (node->runs || node->berths)
+            sim_wrong(sim, "a node is to leave that has tasks");
+        node->leaves = true;
+        break;
     case MSG_GONE:
         gone(sim, number, message->other);
         break;
@@ -415,6 +437,8 @@ static void obey(struct sim *sim, uint32_t number, struct sim_message *message)
     case MSG_NOT_COME:
     case MSG_RECALLED:
     case MSG_FILLED:
+    case MSG_FIRED:
+    case MSG_BERTHED:
         sim_wrong(sim, "a message that is for others");
     }
 }
@@ -443,6 +467,7 @@ void sim_store_release(struct sim *sim, uint32_t number)
         node->runs = run->next;
         free(run);
     }
+    sim_gang_release(node);
     while (node->homes) {
         struct sim_message *message = node->homes;
 
@@ -454,7 +479,7 @@ void sim_store_release(struct sim *sim, uint32_t number)
 uint32_t sim_store_left(const struct sim *sim, uint32_t number)
 {
     const struct sim_node *node = &sim->nodes[number];
-    uint32_t left = 0;
+    uint32_t left = node->runs != NULL || node->berths != NULL;
 
     for (const struct sim_entry *entry = node->entries; entry;
          entry = entry->next) {

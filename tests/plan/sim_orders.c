@@ -62,9 +62,9 @@ void sim_say(const struct sim *sim, const char *what, uint32_t node,
 
 static void order(struct sim *sim, uint32_t node, struct sim_message message)
 {
-    static const char *const names[] = {"assign", "push",   "drop",
-                                        "cut",    "recall", "cancel",
-                                        "root",   "home",   "save"};
+    static const char *const names[] = {
+        "assign", "push", "drop",  "cut",     "recall", "cancel",  "root",
+        "home",   "save", "berth", "unberth", "muster", "disband", "leave"};
 
     sim_say(sim, names[message.what], node,
             message.piece.version ? message.piece.version : message.other,
@@ -167,6 +167,49 @@ static void on_cancel(void *context, uint32_t node, uint64_t id,
     order(context, node,
           (struct sim_message){
               .what = MSG_CANCEL, .other = id, .attempt = attempt});
+}
+
+static void on_berth(void *context, uint32_t node, uint64_t id,
+                     uint32_t attempt,
+                     const struct castell_constraint *constraint)
+{
+    (void)constraint;
+    order(context, node,
+          (struct sim_message){
+              .what = MSG_BERTH, .other = id, .attempt = attempt});
+}
+
+static void on_unberth(void *context, uint32_t node, uint64_t id,
+                       uint32_t attempt)
+{
+    order(context, node,
+          (struct sim_message){
+              .what = MSG_UNBERTH, .other = id, .attempt = attempt});
+}
+
+static void on_muster(void *context, uint32_t node, uint64_t id,
+                      uint32_t attempt, const uint32_t *others,
+                      uint32_t others_count)
+{
+    struct sim_message message = {
+        .what = MSG_MUSTER, .other = id, .attempt = attempt};
+
+    for (uint32_t i = 0; i < others_count; i++)
+        message.crew |= UINT64_C(1) << others[i];
+    order(context, node, message);
+}
+
+static void on_disband(void *context, uint32_t node, uint64_t id,
+                       uint32_t attempt)
+{
+    order(context, node,
+          (struct sim_message){
+              .what = MSG_DISBAND, .other = id, .attempt = attempt});
+}
+
+static void on_drained(void *context, uint32_t node)
+{
+    order(context, node, (struct sim_message){.what = MSG_LEAVE});
 }
 
 static void on_root(void *context, const struct cst_plan_piece *piece)
@@ -273,6 +316,11 @@ const struct cst_plan_ops sim_ops = {
     .cut = on_cut,
     .recall = on_recall,
     .cancel = on_cancel,
+    .berth = on_berth,
+    .unberth = on_unberth,
+    .muster = on_muster,
+    .disband = on_disband,
+    .drained = on_drained,
     .root = on_root,
     .home = on_home,
     .save = on_save,

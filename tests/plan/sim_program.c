@@ -129,11 +129,19 @@ static struct sim_op some_task(const struct sim_options *options,
         access.mode = some_mode(options, state);
         add_access(&op, access);
     }
-    op.kind = random_below(state, KINDS);
+    op.kind = random_below(state, SOLO_KINDS);
+    if (options->gangs && random_below(state, 5) == 0)
+        op.kind =
+            SOLO_KINDS + random_below(state, REPLICATED_KIND - SOLO_KINDS);
+    if (options->replicated && random_below(state, 5) == 0)
+        op.kind =
+            REPLICATED_KIND + random_below(state, KINDS - REPLICATED_KIND);
     op.ordered = random_below(state, 8) == 0;
     if (options->failing && random_below(state, 4) == 0)
         op.fails = 1 + random_below(state, 4);
-    if (options->faults && random_below(state, 24) == 0) {
+    /* Each node that joins would die of one that is replicated. */
+    if (options->faults && random_below(state, 24) == 0 &&
+        (options->failing || op.kind < REPLICATED_KIND)) {
         op.kills = 1 + random_below(state, 2);
         op.immortal = random_below(state, 3) == 0;
         if (op.immortal && options->failing)

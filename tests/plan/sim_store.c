@@ -124,21 +124,20 @@ void sim_serve(struct sim *sim, uint32_t number, struct sim_entry *entry,
     sim_unpack(&entry->piece.region, image, packed);
     sim_pack(&part->piece.region, image, packed);
     if (!part->present)
-        sim_put(sim, number, part, packed);
-    if (entry->home && !part->home) {
+        sim_keep(part, packed);
+    if (entry->home && !part->home) { /* before parts of it are cut */
         free(part->bytes);
         part->bytes = NULL;
         part->home = true;
     }
+    sim_serve_waiting(sim, number, part);
 }
 
-/* It is here: serve who waits for it. */
-void sim_put(struct sim *sim, uint32_t number, struct sim_entry *entry,
-             const unsigned char *packed)
+void sim_serve_waiting(struct sim *sim, uint32_t number,
+                       struct sim_entry *entry)
 {
     struct sim_message *waiting = entry->waiting;
 
-    sim_keep(entry, packed);
     entry->waiting = NULL;
     while (waiting) {
         struct sim_message *order = waiting;
@@ -147,6 +146,14 @@ void sim_put(struct sim *sim, uint32_t number, struct sim_entry *entry,
         sim_serve(sim, number, entry, order);
         sim_message_free(order);
     }
+}
+
+/* It is here: serve who waits for it. */
+void sim_put(struct sim *sim, uint32_t number, struct sim_entry *entry,
+             const unsigned char *packed)
+{
+    sim_keep(entry, packed);
+    sim_serve_waiting(sim, number, entry);
 }
 /* NOLINTEND(misc-no-recursion) */
 

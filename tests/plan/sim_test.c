@@ -27,7 +27,12 @@ static void say_history(int signal)
     (void)fflush(stdout); /* NOLINT(bugprone-signal-handler) */
 }
 
-enum { HISTORIES = 20000, CLASSES = 4 };
+#ifdef __SANITIZE_THREAD__
+enum { HISTORIES = 300 }; /* of one thread */
+#else
+enum { HISTORIES = 6000 };
+#endif
+enum { CLASSES = 4 };
 
 int main(int argc, char **argv)
 {
@@ -60,6 +65,10 @@ int main(int argc, char **argv)
             .joined_modes = (seed + i) % 2 == 0,
             .failing = (seed + i) % CLASSES == 3,
             .faults = (seed + i) % CLASSES >= 2,
+            .gangs = (seed + i) / CLASSES % 3 == 0,
+            .replicated = (seed + i) / CLASSES % 5 == 0,
+            .last_nodes = (seed + i) % (6 * CLASSES) == 3,
+            .drains = (seed + i) / CLASSES % 7 < 2,
             .print = count == 1,
         };
         const char *wrong;

@@ -20,9 +20,10 @@ int main(int argc, char **argv)
     }
     replay_check(history, &replay);
     (void)printf("# %zu nodes, %zu tasks, %zu attempts, %zu orders, %zu "
-                 "moments: %zu wrong\n",
+                 "moments, %zu copies, %zu kernels, %zu requests: %zu wrong\n",
                  history->nodes_count, replay.tasks, replay.attempts,
-                 replay.orders, replay.moments, replay.wrong);
+                 replay.orders, replay.moments, replay.copies, replay.kernels,
+                 replay.requests, replay.wrong);
     cst_history_close(history);
     return replay.wrong == 0 && replay.tasks > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,7 +1,6 @@
-#include "replay/replay.h"
-
 #include "base/memory.h"
 #include "harness/tap.h"
+#include "replay/replay_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,21 +9,10 @@
 
 enum {
     SAID_MAX = 20,
-    THREADS_NS = 300,     /* threads of a process agree to about that */
     PROCESSES_NS = 20000, /* processes of a machine */
 };
 
-struct check {
-    const struct cst_history *history;
-    struct replay *replay;
-    bool alone; /* one process */
-    bool *lost; /* was each task sent to a node that died? */
-};
-
-static void wrong(struct check *check, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void wrong(struct check *check, const char *format, ...)
+void replay_wrong(struct check *check, const char *format, ...)
 {
     va_list arguments;
 
@@ -51,56 +39,84 @@ static void check_whole(struct check *check)
         const struct cst_history_node *node = &check->history->nodes[i];
 
         if (node->lost > 0)
-            wrong(check, "node %u has lost %" PRIu64 " events", node->number,
-                  node->lost);
+            replay_wrong(check, "node %u has lost %" PRIu64 " events",
+                         node->number, node->lost);
         if (!node->gone && !node->has_trace)
-            wrong(check, "node %u has no trace", node->number);
+            replay_wrong(check, "node %u has no trace", node->number);
         if (node->gone <= 1 && node->has_trace && !node->whole)
-            wrong(check, "the trace of node %u has no end", node->number);
+            replay_wrong(check, "the trace of node %u has no end",
+                         node->number);
     }
     if (check->history->edges_missing)
-        wrong(check, "there are too many dependences");
+        replay_wrong(check, "there are too many dependences");
 }
 
-static void compare(struct check *check, const char *what, uint64_t counted,
+void replay_compare(struct check *check, const char *what, uint64_t counted,
                     uint64_t seen)
 {
     if (counted != seen)
-        wrong(check,
-              "the engine has counted %" PRIu64 " tasks %s, the trace has "
-              "%" PRIu64,
-              counted, what, seen);
+        replay_wrong(check,
+                     "%s: the engine has counted %" PRIu64
+                     ", the trace has %" PRIu64,
+                     what, counted, seen);
 }
 
-/* What the engine of the master says is what its trace shows. */
-static void check_counters(struct check *check)
+/* What the engine of the master says of tasks is what all traces show. */
+static void check_tasks(struct check *check)
 {
     const struct cst_history *history = check->history;
-    const struct cst_history_node *master = &history->nodes[0];
-    uint64_t submitted = 0, failed = 0, cancelled = 0, retried = 0;
+    const struct cst_trace_counters *counters = &history->nodes[0].counters;
+    uint64_t submitted = 0, finished = 0, failed = 0, cancelled = 0;
+    uint64_t recomputed = 0;
 
-    if (master->number != 0 || !master->has_counters)
-        return;
     for (size_t i = 0; i < history->tasks_count; i++) {
         const struct cst_history_task *task = &history->tasks[i];
-        uint32_t attempt = task->attempts;
+        bool off = task->flags & (CST_HISTORY_FAILED | CST_HISTORY_CANCELLED);
 
         if (task->node != 0)
             continue;
         submitted += (task->flags & CST_HISTORY_SUBMITTED) != 0;
+        finished += off || task->complete_ns > 0;
         failed += (task->flags & CST_HISTORY_FAILED) != 0;
-        cancelled +=
-            (task->flags & (CST_HISTORY_FAILED | CST_HISTORY_CANCELLED)) ==
-            CST_HISTORY_CANCELLED;
-        for (; attempt != CST_HISTORY_NONE;
-             attempt = history->attempts[attempt].next)
-            retried += history->attempts[attempt].number > 1;
+        cancelled += off && !(task->flags & CST_HISTORY_FAILED);
     }
-    compare(check, "submitted", master->counters.submitted, submitted);
-    compare(check, "failed", master->counters.failed, failed);
-    compare(check, "cancelled", master->counters.cancelled, cancelled);
-    if (check->alone)
-        compare(check, "run again", master->counters.retried, retried);
+    for (size_t i = 0; i < history->assignments_count; i++)
+        recomputed += history->assignments[i].reason == CST_HISTORY_RECOMPUTED;
+    replay_compare(check, "tasks submitted", counters->submitted, submitted);
+    replay_compare(check, "tasks finished", counters->finished, finished);
+    replay_compare(check, "tasks failed", counters->failed, failed);
+    replay_compare(check, "tasks cancelled", counters->cancelled, cancelled);
+    replay_compare(check, "tasks computed again", counters->recomputed,
+                   recomputed);
+}
+
+/* Each process has counted what its own trace shows. */
+static void check_counters(struct check *check)
+{
+    const struct cst_history *history = check->history;
+
+    if (history->nodes[0].number == 0 && history->nodes[0].has_counters)
+        check_tasks(check);
+    for (uint32_t node = 0; node < history->nodes_count; node++) {
+        const struct cst_trace_counters *counters =
+            &history->nodes[node].counters;
+        uint64_t came = 0, bytes = 0;
+
+        if (history->nodes[node].has_depot)
+            replay_check_depot(check, node);
+        if (!history->nodes[node].has_counters)
+            continue;
+        for (size_t i = 0; i < history->transfers_count; i++) {
+            came += history->transfers[i].to == node;
+            if (history->transfers[i].to == node)
+                bytes += history->transfers[i].bytes;
+        }
+        replay_compare(check, "attempts after a failure", counters->retried,
+                       history->nodes[node].retried);
+        replay_compare(check, "transfers to a node", counters->came, came);
+        replay_compare(check, "bytes that came to a node", counters->came_bytes,
+                       bytes);
+    }
 }
 
 /* ---- Once per attempt ---------------------------------------------------------- */
@@ -152,26 +168,27 @@ static void check_attempts(struct check *check, size_t index)
         check->replay->attempts++;
         good += attempt->ended && attempt->result == 0;
         if (before && attempt->number <= before->number)
-            wrong(check, "task %" PRIu64 ": attempt %d came after %d", task->id,
-                  attempt->number, before->number);
+            replay_wrong(check, "task %" PRIu64 ": attempt %d came after %d",
+                         task->id, attempt->number, before->number);
         if (before && check->alone &&
             attempt->started_ns + THREADS_NS < before->ended_ns)
-            wrong(check, "task %" PRIu64 ": two attempts at one time",
-                  task->id);
+            replay_wrong(check, "task %" PRIu64 ": two attempts at one time",
+                         task->id);
         if (before && check->alone && before->result == 0)
-            wrong(check, "task %" PRIu64 " ran again after it was done",
-                  task->id);
+            replay_wrong(check, "task %" PRIu64 " ran again after it was done",
+                         task->id);
         if (attempt->ready_ns != CST_HISTORY_NEVER &&
             attempt->ready_ns > attempt->started_ns + THREADS_NS)
-            wrong(check, "task %" PRIu64 " started before it was ready",
-                  task->id);
+            replay_wrong(check, "task %" PRIu64 " started before it was ready",
+                         task->id);
         before = attempt;
     }
     if (good == 0 && !is_off(task) && !check->lost[index] &&
         (task->flags & CST_HISTORY_SUBMITTED))
-        wrong(check, "task %" PRIu64 " was never done", task->id);
+        replay_wrong(check, "task %" PRIu64 " was never done", task->id);
     if (good > 1 && !has_losses(check))
-        wrong(check, "task %" PRIu64 " was done %zu times", task->id, good);
+        replay_wrong(check, "task %" PRIu64 " was done %zu times", task->id,
+                     good);
 }
 
 /* ---- After what it reads was written ---------------------------------------------- */
@@ -207,8 +224,9 @@ static uint64_t slack(const struct check *check, uint32_t a, uint32_t b)
 }
 
 /*
- * On several nodes writers do not wait for readers, nor for other writers: each
- * version has memory of its own. What bodies submit stays in their process.
+ * Where there may be nodes writers do not wait for readers, nor for other
+ * writers: each version has memory of its own. What bodies submit stays in their
+ * process.
  */
 static bool is_binding(const struct check *check, size_t task,
                        const struct cst_history_edge *edge)
@@ -239,12 +257,13 @@ static void check_order(struct check *check, size_t index)
             if (made == CST_HISTORY_NEVER ||
                 attempt->started_ns + slack(check, track, attempt->track) <
                     made)
-                wrong(check,
-                      "task %" PRIu64 " started at %" PRIu64 " ns, before "
-                      "task %" PRIu64 " was complete at %" PRIu64 " (%d%s)",
-                      task->id, attempt->started_ns,
-                      history->tasks[edge->task].id, made, edge->why,
-                      edge->perhaps ? ", perhaps" : "");
+                replay_wrong(
+                    check,
+                    "task %" PRIu64 " started at %" PRIu64 " ns, before "
+                    "task %" PRIu64 " was complete at %" PRIu64 " (%d%s)",
+                    task->id, attempt->started_ns,
+                    history->tasks[edge->task].id, made, edge->why,
+                    edge->perhaps ? ", perhaps" : "");
         }
     }
 }
@@ -309,9 +328,10 @@ static void check_alone(struct check *check)
             uses[i].begin_ns + slack(check, history->attempts[one].track,
                                      history->attempts[two].track) <
                 uses[i - 1].end_ns)
-            wrong(check, "tasks %" PRIu64 " and %" PRIu64 " were not alone",
-                  history->tasks[uses[i - 1].task].id,
-                  history->tasks[uses[i].task].id);
+            replay_wrong(check,
+                         "tasks %" PRIu64 " and %" PRIu64 " were not alone",
+                         history->tasks[uses[i - 1].task].id,
+                         history->tasks[uses[i].task].id);
     }
     cst_free(uses);
 }
@@ -343,7 +363,9 @@ static int64_t cores_of(const struct check *check,
     bool executor =
         check->history->tracks[attempt->track].executor != CST_HISTORY_NONE;
 
-    if (attempt->inside)
+    /* What a device does takes no core of its node's. */
+    if (attempt->inside ||
+        check->history->tracks[attempt->track].device != CST_HISTORY_NONE)
         return 0;
     return executor || attempt->cores > 1 ? attempt->cores : 0;
 }
@@ -426,15 +448,15 @@ static void check_resources(struct check *check)
         if (!node->has_trace)
             continue;
         if (cores > (int64_t)node->cores)
-            wrong(check,
-                  "at %" PRIu64 " ns tasks on node %u had %" PRId64
-                  " cores, there are %u",
-                  changes[i].ns, node->number, cores, node->cores);
+            replay_wrong(check,
+                         "at %" PRIu64 " ns tasks on node %u had %" PRId64
+                         " cores, there are %u",
+                         changes[i].ns, node->number, cores, node->cores);
         if (memory > (int64_t)node->memory)
-            wrong(check,
-                  "at %" PRIu64 " ns tasks on node %u had too much "
-                  "memory: %" PRId64,
-                  changes[i].ns, node->number, memory);
+            replay_wrong(check,
+                         "at %" PRIu64 " ns tasks on node %u had too much "
+                         "memory: %" PRId64,
+                         changes[i].ns, node->number, memory);
     }
     cst_free(changes);
 }
@@ -444,10 +466,11 @@ void replay_check(const struct cst_history *history, struct replay *ret_replay)
     struct check check = {.history = history, .replay = ret_replay};
 
     *ret_replay = (struct replay){0};
-    check.alone = history->nodes_count == 1;
+    check.alone = history->nodes_count == 1 && history->assignments_count == 0;
     find_lost(&check);
     check_whole(&check);
     check_counters(&check);
+    replay_check_beside(&check);
     for (size_t i = 0; i < history->tasks_count; i++) {
         if (history->tasks[i].flags & CST_HISTORY_INTERNAL)
             continue;

@@ -17,7 +17,10 @@ struct replay {
     size_t attempts;
     size_t orders;  /* pairs of tasks of which one must be before the other */
     size_t moments; /* at which cores and memory were summed up */
-    size_t wrong;   /* rules that were broken */
+    size_t copies;  /* of devices */
+    size_t kernels;
+    size_t requests; /* for nodes */
+    size_t wrong;    /* rules that were broken */
 };
 
 /*

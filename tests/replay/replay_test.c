@@ -3,6 +3,7 @@
  * its rules, broken by hand, is noticed. With that what a history is made of:
  * dependences, attempts, what a task holds, from a trace that is written here.
  */
+#include "base/clock.h"
 #include "harness/tap.h"
 #include "history/history.h"
 #include "replay/replay.h"
@@ -13,7 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { A = 4096, B = 8192, SIZE = 256, WRITER = 1, READER, PART, ADD, ADD_TOO };
+enum {
+    A = 4096,
+    B = 8192,
+    SIZE = 256,
+    WRITER = 1,
+    READER,
+    PART,
+    ADD,
+    ADD_TOO,
+    ON_DEVICE,
+};
 
 static char directory[WORLD_PATH_SIZE];
 static struct cst_trace *trace;
@@ -39,12 +50,50 @@ static void run(uint64_t task, uint32_t cores)
     (void)usleep(1000);
 }
 
+static void told(enum cst_trace_event event, uint64_t task, uint64_t bytes,
+                 uint64_t begin_ns)
+{
+    struct cst_trace_record what = {.task = task, .event = (uint16_t)event};
+
+    cst_trace_lasted(trace, &what, bytes, begin_ns, cst_clock_ns() - begin_ns);
+}
+
+/* On the device behind both cores: it takes none of them. */
+static void run_on_device(void)
+{
+    const struct castell_constraint holds = {.cores = 3};
+    const struct cst_trace_device device = {.memory = SIZE};
+    const struct cst_trace_depot depot = {
+        .in = 1, .in_bytes = SIZE, .kernels = 1};
+    uint64_t begin_ns = cst_clock_ns();
+
+    cst_trace_device(trace, 0, &device, "a device");
+    cst_trace_thread(trace, 2);
+    submit(ON_DEVICE, B, SIZE, CASTELL_IN);
+    told(CST_TRACE_COPY_IN, B, SIZE, begin_ns);
+    cst_trace_started(trace, ON_DEVICE, 0, 1, &holds);
+    begin_ns = cst_clock_ns();
+    (void)usleep(1000);
+    told(CST_TRACE_KERNEL, ON_DEVICE, 0, begin_ns);
+    cst_trace_event(trace, CST_TRACE_ENDED, ON_DEVICE, 0, 0);
+    cst_trace_depot(trace, &depot);
+}
+
+static void ask(uint32_t ticket, enum cst_trace_request_state state)
+{
+    const struct cst_trace_request request = {.ticket = ticket,
+                                              .state = (uint32_t)state};
+
+    cst_trace_request(trace, &request, "a reason");
+    (void)usleep(1000);
+}
+
 static void write_trace(void)
 {
     const struct cst_trace_node node = {0, 2, 1500, 0};
-    const struct castell_counters counters = {.submitted = 5, .finished = 5};
+    const struct cst_trace_counters counters = {.submitted = 6, .finished = 6};
 
-    must(cst_trace_open(directory, 2, &trace) == CASTELL_OK, "a trace");
+    must(cst_trace_open(directory, 3, &trace) == CASTELL_OK, "a trace");
     cst_trace_node(trace, &node, "a run");
     cst_trace_thread(trace, 0);
     cst_trace_kind(trace, 0, "kind");
@@ -58,7 +107,13 @@ static void write_trace(void)
     run(PART, 2);
     run(ADD, 1);
     run(ADD_TOO, 1);
-    cst_trace_counters(trace, &counters, 0);
+    run_on_device();
+    ask(1, CST_TRACE_REQUEST_ASKED);
+    ask(1, CST_TRACE_REQUEST_STARTED);
+    ask(1, CST_TRACE_REQUEST_CAME);
+    ask(2, CST_TRACE_REQUEST_ASKED);
+    ask(2, CST_TRACE_REQUEST_REFUSED);
+    cst_trace_counters(trace, &counters);
     cst_trace_close(trace);
 }
 
@@ -137,6 +192,26 @@ static void other_counters(struct cst_history *history)
     history->nodes[0].counters.submitted++;
 }
 
+static void other_retries(struct cst_history *history)
+{
+    history->nodes[0].retried++;
+}
+
+static void other_ends(struct cst_history *history)
+{
+    history->nodes[0].counters.finished--;
+}
+
+static void other_losses(struct cst_history *history)
+{
+    history->nodes[0].counters.recomputed++;
+}
+
+static void other_transfers(struct cst_history *history)
+{
+    history->nodes[0].counters.came_bytes++;
+}
+
 static void events_lost(struct cst_history *history)
 {
     history->nodes[0].lost = 1;
@@ -152,6 +227,53 @@ static void late_ready(struct cst_history *history)
     attempt(history, ADD)->ready_ns = attempt(history, ADD)->ended_ns;
 }
 
+static void other_copies(struct cst_history *history)
+{
+    history->nodes[0].depot.in++;
+}
+
+static void other_bytes(struct cst_history *history)
+{
+    history->copies[0].bytes++;
+}
+
+static void other_kernels(struct cst_history *history)
+{
+    history->kernels_count = 0;
+}
+
+static void other_device(struct cst_history *history)
+{
+    history->tracks[attempt(history, ON_DEVICE)->track].device =
+        CST_HISTORY_NONE;
+    attempt(history, ON_DEVICE)->cores = 1;
+}
+
+static void other_way(struct cst_history *history)
+{
+    history->copies[0].way = CST_HISTORY_TO_MAIN;
+}
+
+static void late_kernel(struct cst_history *history)
+{
+    history->kernels[0].end_ns = attempt(history, ON_DEVICE)->ended_ns + 1000;
+}
+
+static void endless_copy(struct cst_history *history)
+{
+    history->copies[0].end_ns = history->copies[0].begin_ns - 1;
+}
+
+static void came_early(struct cst_history *history)
+{
+    history->requests[0].came_ns = history->requests[0].asked_ns - 1;
+}
+
+static void came_twice(struct cst_history *history)
+{
+    history->requests[1].node = history->requests[0].node;
+}
+
 static const struct fault {
     const char *name;
     void (*commit)(struct cst_history *history);
@@ -164,9 +286,22 @@ static const struct fault {
     {"more cores than there are", too_many_cores},
     {"more memory than there is", too_much_memory},
     {"other counters", other_counters},
+    {"other ends than were counted", other_ends},
+    {"other retries", other_retries},
+    {"other recomputations", other_losses},
+    {"other transfers", other_transfers},
     {"events that are lost", events_lost},
     {"a trace without an end", no_end},
     {"a start before it was ready", late_ready},
+    {"other copies than were counted", other_copies},
+    {"other bytes than were counted", other_bytes},
+    {"a copy the other way", other_way},
+    {"a copy that ends before it begins", endless_copy},
+    {"other kernels than were counted", other_kernels},
+    {"a kernel on no device", other_device},
+    {"a kernel after its task", late_kernel},
+    {"a node that came before it was asked for", came_early},
+    {"a node that came by two requests", came_twice},
 };
 
 int main(void)
@@ -179,7 +314,8 @@ int main(void)
     history = read_trace();
     replay_check(history, &replay);
     ok(replay.wrong == 0, "the run was right");
-    ok(replay.tasks == 5 && replay.attempts == 5 && replay.orders == 3,
+    ok(replay.tasks == 6 && replay.attempts == 6 && replay.orders == 5 &&
+           replay.copies == 1 && replay.kernels == 1 && replay.requests == 2,
        "%zu tasks, %zu attempts, %zu orders", replay.tasks, replay.attempts,
        replay.orders);
     ok(history->edges[0].why == CST_HISTORY_FLOW,

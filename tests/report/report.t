@@ -45,7 +45,7 @@ test_story() {
     ok "explain a kind" says "Bodies of fill ran" "$castell" explain "$work/story" fill
     ok "marks are told" grep -q 'it begins' "$work/story/report.html"
     ok "a text cannot end the page's script" same \
-        "$(grep -c '</script>' "$work/story/report.html")" 3
+        "$(grep -c '</script>' "$work/story/report.html")" 4
     ok "explain why it failed" says "It failed: its body returned 3" \
         "$castell" explain "$work/story" "$(failed_task)"
 }

@@ -126,6 +126,9 @@ int main(void)
 {
     castell_start(NULL, NULL);
     castell_mark("it begins");
+    castell_mark("loss = 0.75");
+    castell_mark("loss = -2.5e-3");
+    castell_mark("loss = none");
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < PARTS; i++)
             submit(&fill_kind, data + (size_t)i * PART, PART * sizeof(double),

@@ -140,6 +140,42 @@ static void test_one_spike(void)
     ok(cst_kind_choose(&kind, SIZE, false) == 1, "a lasting change does");
 }
 
+/* Among those for devices: what ends first, what is in line for each counted;
+   and the others now and then, if that does not take too long. */
+static void test_among(void)
+{
+    struct cst_kind kind = make_kind((const uint32_t[BODIES]){1, 1, 1});
+    struct cst_offer offers[BODIES] = {{true, 0}, {true, 0}, {true, 0}};
+    int chosen[BODIES] = {0};
+
+    for (int i = 0; i < BODIES * TRIES; i++)
+        chosen[cst_kind_choose_among(&kind, SIZE, offers)]++;
+    ok(chosen[0] == TRIES && chosen[1] == TRIES && chosen[2] == TRIES,
+       "each is tried at first");
+    kind = make_kind((const uint32_t[BODIES]){1, 1, 1});
+    measure_often(&kind, 0, 100, TRIES);
+    measure_often(&kind, 1, 150, TRIES);
+    measure_often(&kind, 2, 100000, TRIES);
+    ok(cst_kind_choose_among(&kind, SIZE, offers) == 0, "the quickest");
+    offers[0].wait_ns = 60;
+    ok(cst_kind_choose_among(&kind, SIZE, offers) == 1, "if it is free");
+    offers[1].possible = false;
+    ok(cst_kind_choose_among(&kind, SIZE, offers) == 0, "and the next can");
+    offers[0].wait_ns = 0;
+    offers[1].possible = true;
+    memset(chosen, 0, sizeof(chosen));
+    for (int i = 0; i < 100 * AGAIN; i++) {
+        uint32_t which = cst_kind_choose_among(&kind, SIZE, offers);
+
+        chosen[which]++;
+        cst_kind_measured(&kind, which, SIZE,
+                          kind.choices[which].measures[SIZE_CLASS].median, 0);
+    }
+    ok(chosen[1] > 80 && chosen[1] <= 100,
+       "another is tried again, once in %d: %d times", AGAIN, chosen[1]);
+    ok(chosen[2] == 0, "but not one that would take longer than all the rest");
+}
+
 static void test_crowded(void)
 {
     struct cst_kind kind = make_kind((const uint32_t[BODIES]){1, 4, 0});
@@ -181,6 +217,7 @@ int main(void)
     test_sizes();
     test_median();
     test_one_spike();
+    test_among();
     test_crowded();
     test_again();
     return tap_done();

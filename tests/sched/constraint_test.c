@@ -57,6 +57,11 @@ static void test_demands(void)
             "storage=18446744073709551615", "storage=50");
     refused(&limits, (struct castell_constraint){.arch = "aarch64"},
             "arch=aarch64", "arch=x86_64");
+    refused(&limits, (struct castell_constraint){.gpus = 1}, "gpus=1",
+            "gpus=0");
+    ok(!accepted(&limits, (struct castell_constraint){.gpus = 1.5f}) &&
+           strstr(castell_error_text(), "gpus=1.5: write how many"),
+       "one and a half device makes no sense: %s", castell_error_text());
     ok(accepted(&limits, (struct castell_constraint){0}),
        "who demands nothing can be served");
     ok(accepted(&limits, (struct castell_constraint){.cores = 4,

@@ -104,7 +104,7 @@ static void assign(struct job *job)
         if (t.filling[job->first + i])
             return;
     job->fired = false;
-    job->job = cst_store_job_new(1, writes == 2 ? 0 : job->count,
+    job->job = cst_store_job_new(t.store, 1, writes == 2 ? 0 : job->count,
                                  writes == 0 ? 0 : job->count);
     if (!job->job)
         tap_bail("no memory");
@@ -333,7 +333,14 @@ static void test(uint64_t seed, bool has_home)
         t.facts[t.current[block]].coming = true;
     }
     for (int i = 0; i < STEPS && t.wrong == 0; i++) {
-        step();
+        bool holds = draw(4) == 0; /* what comes together */
+
+        if (holds)
+            cst_store_hold(t.store);
+        for (uint32_t more = holds ? 1 + draw(6) : 1; more > 0; more--)
+            step();
+        if (holds)
+            cst_store_let_go(t.store);
         if (i % 16 == 0)
             cst_store_check(t.store);
     }

@@ -3,6 +3,7 @@
  * numbers are; none shares a CPU while there are enough; only CPUs that the
  * process may use are used. On recorded machines, then on this one.
  */
+#include "base/built.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "harness/tap.h"
@@ -286,7 +287,8 @@ static void test_features(void)
        "nor one with a space: %s", castell_error_text());
 }
 
-int main(void)
+/* Machines that lstopo recorded, which only hwloc can read. */
+static void test_recorded(void)
 {
     test_one_a_core();
     test_order();
@@ -295,6 +297,14 @@ int main(void)
     test_fewer_than_cores();
     test_nothing_known();
     test_refused();
+}
+
+int main(void)
+{
+    if (CST_BUILT_HWLOC)
+        test_recorded();
+    else
+        tap_skip("recorded machines", "built without hwloc");
     test_this_machine();
     test_narrow_set();
     test_no_memory();

@@ -62,13 +62,15 @@ static int check(const char *to, const char *errors, const char *note,
     return fclose(file);
 }
 
+/* Its note is no file of its own, for those of a task that fails are gone. */
 #pragma castell task device(binary) command("sh -c 'exit {code}'")             \
-    epilog("touch {note}") file_out(note) on_failure(retry(1), fail)
+    epilog("touch {note}") in(note [0:strlen(note) + 1])                       \
+        on_failure(retry(1), fail)
 int leave(const char *note, int code);
 
 /* Not run, because what comes before it fails. */
 #pragma castell task device(binary) prolog("sh -c 'exit {code}'")              \
-    command("touch {note}") file_out(note) on_failure(fail)
+    command("touch {note}") in(note [0:strlen(note) + 1]) on_failure(fail)
 int never(const char *note, int code);
 
 static const char *name(const char *directory, const char *what, int number)

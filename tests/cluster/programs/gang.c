@@ -113,9 +113,10 @@ static int dawdle(int *x)
     return 0;
 }
 
-/* Says that it runs, and waits to be let go. */
+/* Says that it runs, and waits to be let go: by files that are none of the
+   run's, and seen at once. */
 #pragma castell task device(mpi) constraint(nodes = 2) inout(x [0:1])          \
-    file_in(go) file_inout(here)
+    in(go [0:strlen(go) + 1], here [0:strlen(here) + 1])
 static int hold(int *x, const char *go, const char *here)
 {
     MPI_Comm comm;

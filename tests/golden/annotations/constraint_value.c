@@ -15,3 +15,7 @@ void f(void);
 void g(void);
 #pragma castell task constraint(cores=many)
 void h(void);
+#pragma castell task constraint(gpus=1.5)
+void i(void);
+#pragma castell task constraint(gpus=2, gpu_memory=1GiB)
+void j(void);

@@ -1,3 +1,3 @@
 #include <castell.h>
-#pragma castell task file_in(x) file_out(n)
+#pragma castell task file_in(x) dir_out(n)
 void f(const double *x, int n);

@@ -16,6 +16,17 @@ void f(int n, double *x, double **list)
     list[0] = 0;
     fprintf(stderr, "%d\n", n);
 }
+static int prepared;
+#pragma castell task replicated out(*token)
+void prepare(int *token)
+{
+    prepared = *token = counter;
+}
+#pragma castell task in(*token)
+void use(const int *token)
+{
+    fprintf(stderr, "%d\n", prepared + *token + limit);
+}
 #pragma castell task
 void g(struct holder h)
 {

@@ -1,0 +1,28 @@
+/*
+ * cuda.h - what bodies of device(cuda) call of cuBLAS, cuSOLVER and the driver,
+ * loaded when the first of them runs: the programs are built without CUDA and run
+ * on nodes without it. Matrices are stored by columns, as CUDA's libraries have
+ * them. All return 0, or what a body returns that has failed.
+ */
+#ifndef APPS_COMMON_CUDA_H
+#define APPS_COMMON_CUDA_H
+
+#include <stdbool.h>
+
+/* c = alpha a b + beta c, or with b transposed: c is m x n, a is m x k. */
+struct app_cuda_gemm {
+    bool transposed;
+    int m, n, k;
+    double alpha, beta;
+};
+
+int app_cuda_gemm(const struct app_cuda_gemm *what, const double *a,
+                  const double *b, double *c);
+
+/* The lower half of c = c - a a', which is n x n; a = a l'^-1, of m x n; and
+   a = l, where a = l l', in place of the lower half of a. */
+int app_cuda_syrk(int n, int k, const double *a, double *c);
+int app_cuda_trsm(int m, int n, const double *l, double *a);
+int app_cuda_potrf(int n, double *a);
+
+#endif

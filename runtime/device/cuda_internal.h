@@ -1,0 +1,217 @@
+/*
+ * cuda_internal.h - CUDA's driver, loaded when it is needed.
+ *
+ * Layer: device, private to cuda*.c. What is used of the driver's interface is
+ * declared here, so that every build has it, with or without NVIDIA's headers;
+ * tests/device/cuda_abi_test.c compares the two where those are.
+ */
+#ifndef CST_DEVICE_CUDA_INTERNAL_H
+#define CST_DEVICE_CUDA_INTERNAL_H
+
+#include "device/device.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct CUctx_st;
+struct CUstream_st;
+struct CUevent_st;
+
+/* Results that mean something to us. */
+enum cst_cu_result {
+    CST_CU_SUCCESS = 0,
+    CST_CU_OUT_OF_MEMORY = 2,
+    CST_CU_DEINITIALIZED = 4,
+    CST_CU_DEVICE_UNAVAILABLE = 46,
+    CST_CU_NO_DEVICE = 100,
+    CST_CU_ECC_UNCORRECTABLE = 214,
+    CST_CU_NVLINK_UNCORRECTABLE = 220,
+    CST_CU_CONTAINED = 226,
+    CST_CU_NOT_READY = 600,
+    CST_CU_ILLEGAL_ADDRESS = 700,
+    CST_CU_LAUNCH_TIMEOUT = 702,
+    CST_CU_PEER_ALREADY_ENABLED = 704,
+    CST_CU_CONTEXT_IS_DESTROYED = 709,
+    CST_CU_ASSERT = 710,
+    CST_CU_HARDWARE_STACK_ERROR = 714,
+    CST_CU_LAUNCH_FAILED = 719,
+};
+
+enum cst_cu_attribute {
+    CST_CU_MULTIPROCESSORS = 16,
+    CST_CU_INTEGRATED = 18,
+    CST_CU_CAPABILITY_MAJOR = 75,
+    CST_CU_CAPABILITY_MINOR = 76,
+};
+
+enum {
+    CST_CU_STREAM_NON_BLOCKING = 1, /* beside the default stream */
+    CST_CU_EVENT_BLOCKING_SYNC = 1, /* who waits sleeps */
+    CST_CU_HOST_PORTABLE = 1,       /* pinned for every context */
+    CST_CU_MEMORY_HOST = 1,
+    CST_CU_MEMORY_DEVICE = 2,
+    CST_CU_VERSION_MIN = 11000, /* of CUDA, that the driver must know */
+};
+
+/* Their CUDA_MEMCPY2D. */
+struct cst_cu_copy_2d {
+    size_t from_x;
+    size_t from_y;
+    int from_type;
+    const void *from_host;
+    uint64_t from_device;
+    void *from_array;
+    size_t from_pitch;
+    size_t to_x;
+    size_t to_y;
+    int to_type;
+    void *to_host;
+    uint64_t to_device;
+    void *to_array;
+    size_t to_pitch;
+    size_t width;
+    size_t height;
+};
+
+/* The functions that are used: result, name with its version, parameters. */
+/* clang-format off */
+#define CST_CUDA_CALLS(call)                                                   \
+    call(cuInit, unsigned int)                                                 \
+    call(cuDriverGetVersion, int *)                                            \
+    call(cuDeviceGetCount, int *)                                              \
+    call(cuDeviceGet, int *, int)                                              \
+    call(cuDeviceGetName, char *, int, int)                                    \
+    call(cuDeviceGetPCIBusId, char *, int, int)                                \
+    call(cuDeviceTotalMem_v2, size_t *, int)                                   \
+    call(cuDeviceGetAttribute, int *, int, int)                                \
+    call(cuDeviceCanAccessPeer, int *, int, int)                               \
+    call(cuDevicePrimaryCtxRetain, struct CUctx_st **, int)                    \
+    call(cuDevicePrimaryCtxRelease_v2, int)                                    \
+    call(cuCtxPushCurrent_v2, struct CUctx_st *)                               \
+    call(cuCtxPopCurrent_v2, struct CUctx_st **)                               \
+    call(cuCtxEnablePeerAccess, struct CUctx_st *, unsigned int)               \
+    call(cuMemGetInfo_v2, size_t *, size_t *)                                  \
+    call(cuMemAlloc_v2, uint64_t *, size_t)                                    \
+    call(cuMemFree_v2, uint64_t)                                               \
+    call(cuMemHostAlloc, void **, size_t, unsigned int)                        \
+    call(cuMemFreeHost, void *)                                                \
+    call(cuMemHostRegister_v2, void *, size_t, unsigned int)                   \
+    call(cuMemHostUnregister, void *)                                          \
+    call(cuMemcpyHtoDAsync_v2, uint64_t, const void *, size_t,                 \
+         struct CUstream_st *)                                                 \
+    call(cuMemcpyDtoHAsync_v2, void *, uint64_t, size_t,                       \
+         struct CUstream_st *)                                                 \
+    call(cuMemcpy2DAsync_v2, const struct cst_cu_copy_2d *,                    \
+         struct CUstream_st *)                                                 \
+    call(cuMemcpyPeerAsync, uint64_t, struct CUctx_st *, uint64_t,             \
+         struct CUctx_st *, size_t, struct CUstream_st *)                      \
+    call(cuStreamCreate, struct CUstream_st **, unsigned int)                  \
+    call(cuStreamDestroy_v2, struct CUstream_st *)                             \
+    call(cuStreamSynchronize, struct CUstream_st *)                            \
+    call(cuStreamWaitEvent, struct CUstream_st *, struct CUevent_st *,         \
+         unsigned int)                                                         \
+    call(cuEventCreate, struct CUevent_st **, unsigned int)                    \
+    call(cuEventDestroy_v2, struct CUevent_st *)                               \
+    call(cuEventRecord, struct CUevent_st *, struct CUstream_st *)             \
+    call(cuEventQuery, struct CUevent_st *)                                    \
+    call(cuEventSynchronize, struct CUevent_st *)                              \
+    call(cuEventElapsedTime, float *, struct CUevent_st *,                     \
+         struct CUevent_st *)                                                  \
+    call(cuGetErrorName, int, const char **)                                   \
+    call(cuGetErrorString, int, const char **)
+/* clang-format on */
+
+#define CST_CUDA_MEMBER(name, ...) int (*name)(__VA_ARGS__);
+
+struct cst_cuda {
+    void *library;
+    CST_CUDA_CALLS(CST_CUDA_MEMBER)
+    uint32_t count;
+};
+
+/* Events are kept: to make one costs as much as a short kernel. */
+struct cst_cuda_event {
+    struct cst_cuda_event *next; /* in the list of spare ones */
+    struct CUevent_st *event;
+};
+
+/* A library of NVIDIA's with a handle for each device: cuBLAS, cuSOLVER. */
+struct cst_cuda_handle {
+    void *handle;
+    int (*destroy)(void *handle);
+};
+
+enum cst_cuda_library {
+    CST_CUDA_BLAS = 0,
+    CST_CUDA_SOLVER,
+    CST_CUDA_LIBRARIES,
+};
+
+struct cst_cuda_device {
+    const struct cst_cuda *cuda;
+    int number; /* the driver's */
+    struct CUctx_st *context;
+    struct CUstream_st *streams[CST_DEVICE_QUEUES];
+    atomic_int lost;      /* what it was lost with; 0: it is not */
+    pthread_mutex_t lock; /* of what follows */
+    struct cst_cuda_event *spare;
+    uint64_t peers_asked; /* by number, of the first 64: access is decided */
+    /* [0]: for CST_DEVICE_RUN; then for lanes */
+    struct cst_cuda_handle handles[CST_DEVICE_LANES + 1][CST_CUDA_LIBRARIES];
+};
+
+/* After such a code nothing works in the context any more. */
+bool cst_cuda_is_fatal(int code);
+/* Fail, in the driver's words. */
+enum castell_status cst_cuda_say(const struct cst_cuda *cuda,
+                                 enum castell_status status, const char *what,
+                                 int code);
+/* The same where the code says whom it hits; and: it may be none. */
+enum castell_status cst_cuda_fail(struct cst_cuda_device *device,
+                                  const char *what, int code);
+enum castell_status cst_cuda_check(struct cst_cuda_device *device,
+                                   const char *what, int code);
+
+/* Make its context the thread's; and what was before again. */
+enum castell_status cst_cuda_enter(struct cst_cuda_device *device);
+void cst_cuda_leave(struct cst_cuda_device *device);
+
+/* The end of a function that has entered, in which a call came to that code. */
+enum castell_status cst_cuda_done(struct cst_cuda_device *device,
+                                  const char *what, int code);
+
+/* cuda_memory.c: what the table says. */
+enum castell_status cst_cuda_unused(void *handle, uint64_t *ret_size);
+enum castell_status cst_cuda_allocate(void *handle, size_t size,
+                                      void **ret_memory);
+void cst_cuda_release(void *handle, void *memory);
+enum castell_status cst_cuda_stage_allocate(void *handle, size_t size,
+                                            void **ret_host);
+void cst_cuda_stage_free(void *handle, void *host);
+enum castell_status cst_cuda_pin(void *handle, void *host, size_t size);
+void cst_cuda_unpin(void *handle, void *host);
+enum castell_status cst_cuda_copy_in(void *handle,
+                                     const struct cst_device_rows *rows);
+enum castell_status cst_cuda_copy_out(void *handle,
+                                      const struct cst_device_rows *rows);
+enum castell_status cst_cuda_copy_peer(void *handle, void *memory, void *from,
+                                       void *from_memory, size_t size);
+
+/* cuda_queue.c: what the table says, and of close(). */
+enum castell_status cst_cuda_lane(void *handle, enum cst_device_queue queue);
+enum castell_status cst_cuda_record(void *handle, enum cst_device_queue queue,
+                                    void **ret_event);
+void cst_cuda_event_destroy(void *handle, void *given);
+enum castell_status
+cst_cuda_queue_wait(void *handle, enum cst_device_queue queue, void *given);
+enum castell_status cst_cuda_event_query(void *handle, void *given,
+                                         bool *ret_over);
+enum castell_status cst_cuda_event_wait(void *handle, void *given);
+uint64_t cst_cuda_event_elapsed_ns(void *handle, void *from, void *to);
+enum castell_status cst_cuda_finish(void *handle, enum cst_device_queue queue);
+void cst_cuda_drop_events(struct cst_cuda_device *device);
+
+/* cuda_libraries.c: of close(). */
+void cst_cuda_drop_handles(struct cst_cuda_device *device);
+
+#endif

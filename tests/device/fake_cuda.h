@@ -1,0 +1,30 @@
+/*
+ * fake_cuda.h - a libcuda.so.1 without a GPU, for tests.
+ *
+ * Layer: tests. Device memory is host memory. What is put in a stream is done
+ * only when somebody asks or waits, one piece at each asking, so that who does
+ * not wait sees what was there before. FAKE_CUDA_DEVICES says how many devices
+ * there are (2), FAKE_CUDA_MEMORY how many bytes each has (64 MiB), and
+ * FAKE_CUDA_TAKEN how many of them are others' (0).
+ */
+#ifndef CST_TESTS_FAKE_CUDA_H
+#define CST_TESTS_FAKE_CUDA_H
+
+struct CUstream_st;
+
+/* Let the call of that name fail with that code, once `after` more of it were
+   good, and then `times` times. NULL: no call any more. */
+void fake_cuda_fail(const char *call, int code, int after, int times);
+
+/* As a kernel: function(argument), in its turn. A result that is not 0 is the
+   code that its stream fails with from then on. */
+int fake_cuda_launch(struct CUstream_st *stream, int (*function)(void *),
+                     void *argument);
+
+/* Blocks, pinned pieces, events, streams and retained contexts that are there. */
+int fake_cuda_left(void);
+
+/* Devices whose context was current more often entered than left here. */
+int fake_cuda_depth(void);
+
+#endif
