@@ -17,6 +17,8 @@
 enum {
     BLOCKS = 6,
     ALONE = 4,
+    KEPT = 60,
+    FILLS = 6,
     SIZE = 2048,
     ROUNDS = 10,
     ROUNDS_MAX = 2000,
@@ -25,6 +27,7 @@ enum {
 
 static double blocks[BLOCKS][SIZE];
 static double alone[ALONE][SIZE]; /* nobody but its next task reads it */
+static double kept[KEPT][SIZE];   /* nobody reads them until the end */
 static double spoilt[SIZE];
 
 static void nap(void)
@@ -57,6 +60,17 @@ static int step(void *const *buffers, const void *argument)
     return 0;
 }
 
+static int fill(void *const *buffers, const void *argument)
+{
+    double *block = buffers[0];
+
+    (void)argument;
+    for (int i = 0; i < SIZE; i++)
+        block[i] = sqrt(i);
+    nap();
+    return 0;
+}
+
 static int shaky(void *const *buffers, const void *argument)
 {
     if (castell_task_attempt() == 1)
@@ -81,6 +95,7 @@ static struct castell_kind look_kind = {.name = "look", .body = look};
 
 static struct castell_kind mix_kind = {.name = "mix", .body = mix};
 static struct castell_kind step_kind = {.name = "step", .body = step};
+static struct castell_kind fill_kind = {.name = "fill", .body = fill};
 static struct castell_kind shaky_kind = {
     .name = "shaky", .body = shaky, .retries = 2};
 static struct castell_kind broken_kind = {
@@ -106,12 +121,16 @@ static void submit_round(int round)
                CASTELL_INOUT, blocks[(i + 1) % BLOCKS]);
     for (int i = 0; i < ALONE; i++)
         submit(&step_kind, alone[i], CASTELL_INOUT, NULL);
+    /* Some of these lie on each node alone, whenever it dies. */
+    for (int i = 0; round % ROUNDS == 0 && i < FILLS; i++)
+        submit(&fill_kind, kept[(round / ROUNDS * FILLS + i) % KEPT],
+               CASTELL_OUT, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    struct castell_kind *kinds[] = {&look_kind, &mix_kind, &step_kind,
-                                    &shaky_kind, &broken_kind};
+    struct castell_kind *kinds[] = {&look_kind, &mix_kind,   &step_kind,
+                                    &fill_kind, &shaky_kind, &broken_kind};
     const struct castell_access first = {.base = blocks[0],
                                          .size = sizeof(blocks[0])};
     struct castell_counters counters;
