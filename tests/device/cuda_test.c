@@ -244,6 +244,55 @@ static void test_order(void *device)
     (void)ops->leave(device);
 }
 
+struct look {
+    int *count;
+    int seen;
+};
+
+static int look(void *argument)
+{
+    struct look *at = argument;
+
+    at->seen = *at->count;
+    return 0;
+}
+
+/* Who waits for an event waits for what was recorded when it was told to, also
+ * when the event is used again at once. */
+static void test_events_again(void *device)
+{
+    enum { ROUNDS = 200 };
+    struct cst_cuda_device *inside = device;
+    int count = 0;
+    struct look at = {&count, 0};
+    int early = 0;
+
+    must(ops->enter(device) == CASTELL_OK, "a body");
+    for (int i = 1; i <= ROUNDS; i++) {
+        void *first = NULL;
+        void *second = NULL;
+
+        must(fake_cuda_launch(inside->streams[CST_DEVICE_RUN], count_up,
+                              &count) == 0 &&
+                 ops->record(device, CST_DEVICE_RUN, &first) == CASTELL_OK &&
+                 ops->queue_wait(device, CST_DEVICE_OUT, first) == CASTELL_OK,
+             "a kernel, and a queue that waits for it");
+        ops->event_destroy(device, first);
+        must(ops->record(device, CST_DEVICE_IN, &second) == CASTELL_OK &&
+                 second == first,
+             "its event, used again");
+        must(fake_cuda_launch(inside->streams[CST_DEVICE_OUT], look, &at) ==
+                     0 &&
+                 ops->finish(device, CST_DEVICE_OUT) == CASTELL_OK,
+             "what comes behind");
+        early += at.seen != i;
+        ops->event_destroy(device, second);
+    }
+    (void)ops->leave(device);
+    ok(early == 0, "%d of %d waits ended before what they were for", early,
+       ROUNDS);
+}
+
 /* ---- In a body ------------------------------------------------------------------ */
 
 static void test_handles(void *device)
@@ -411,6 +460,7 @@ int main(void)
     test_copies(device);
     test_peers(driver, device);
     test_order(device);
+    test_events_again(device);
     test_handles(device);
     test_room(device);
     test_refusals(device);

@@ -8,14 +8,20 @@
 
 enum what { WHAT_COPY, WHAT_RECORD, WHAT_WAIT, WHAT_CALL };
 
+/* One recording of an event: who was told to wait for it does not mind when the
+ * event is recorded once more, or destroyed. */
+struct mark {
+    int users;
+    bool done;
+};
+
 struct piece {
     struct piece *next;
     enum what what;
     char *to;
     const char *from;
     size_t to_pitch, from_pitch, size, rows;
-    struct CUevent_st *event;
-    uint64_t ticket; /* of a wait: as often it must have been recorded */
+    struct mark *mark; /* NULL: a wait for nothing */
     int (*function)(void *);
     void *argument;
 };
@@ -27,18 +33,27 @@ struct CUstream_st {
 };
 
 struct CUevent_st {
-    struct CUctx_st *context;
-    uint64_t recorded; /* put in a stream */
-    uint64_t done;
+    struct mark *last; /* or NULL: never recorded */
 };
 
 static struct CUstream_st *streams;
 
 /* ---- What streams do ----------------------------------------------------- */
 
+static void unref(struct mark *mark)
+{
+    if (mark && --mark->users == 0)
+        free(mark);
+}
+
 static bool is_ready(const struct piece *piece)
 {
-    return piece->what != WHAT_WAIT || piece->event->done >= piece->ticket;
+    return piece->what != WHAT_WAIT || !piece->mark || piece->mark->done;
+}
+
+static bool is_over(const struct CUevent_st *event)
+{
+    return !event->last || event->last->done;
 }
 
 static void act(struct CUstream_st *stream, const struct piece *piece)
@@ -48,7 +63,7 @@ static void act(struct CUstream_st *stream, const struct piece *piece)
     if (stream->context->fatal && piece->what != WHAT_RECORD)
         return;
     if (piece->what == WHAT_RECORD)
-        piece->event->done++;
+        piece->mark->done = true;
     for (size_t i = 0; piece->what == WHAT_COPY && i < piece->rows; i++)
         memcpy(piece->to + i * piece->to_pitch,
                piece->from + i * piece->from_pitch, piece->size);
@@ -79,6 +94,7 @@ static bool step(bool all)
             continue;
         act(stream, piece);
         stream->first = piece->next;
+        unref(piece->mark);
         free(piece);
         moved = true;
     }
@@ -231,9 +247,10 @@ int cuStreamWaitEvent(struct CUstream_st *stream, struct CUevent_st *event,
 
     (void)flags;
     if (code == 0)
-        code = put(stream, &(struct piece){.what = WHAT_WAIT,
-                                           .event = event,
-                                           .ticket = event->recorded});
+        code = put(stream,
+                   &(struct piece){.what = WHAT_WAIT, .mark = event->last});
+    if (code == 0 && event->last)
+        event->last->users++;
     return fake_end(code);
 }
 
@@ -244,29 +261,15 @@ int cuEventCreate(struct CUevent_st **event, unsigned int flags)
     (void)flags;
     if (code == 0) {
         *event = calloc(1, sizeof(**event));
-        (*event)->context = fake_current();
         fake_left++;
     }
     return fake_end(code);
 }
 
-/* Is there a stream that is yet to come to a wait for it? */
-static bool is_awaited(const struct CUevent_st *event)
-{
-    for (const struct CUstream_st *stream = streams; stream;
-         stream = stream->next)
-        for (const struct piece *piece = stream->first; piece;
-             piece = piece->next)
-            if (piece->what == WHAT_WAIT && piece->event == event)
-                return true;
-    return false;
-}
-
 int cuEventDestroy_v2(struct CUevent_st *event)
 {
     (void)pthread_mutex_lock(&fake_lock);
-    while ((event->done < event->recorded || is_awaited(event)) && fake_step())
-        continue;
+    unref(event->last);
     free(event);
     fake_left--;
     return fake_end(0);
@@ -275,18 +278,26 @@ int cuEventDestroy_v2(struct CUevent_st *event)
 int cuEventRecord(struct CUevent_st *event, struct CUstream_st *stream)
 {
     int code = fake_begin("cuEventRecord");
+    struct mark *mark = calloc(1, sizeof(*mark));
 
+    if (!mark)
+        abort();
     if (code == 0)
-        code =
-            put(stream, &(struct piece){.what = WHAT_RECORD, .event = event});
-    event->recorded += code == 0;
+        code = put(stream, &(struct piece){.what = WHAT_RECORD, .mark = mark});
+    if (code != 0) {
+        free(mark);
+        return fake_end(code);
+    }
+    mark->users = 2;
+    unref(event->last);
+    event->last = mark;
     return fake_end(code);
 }
 
 int cuEventQuery(struct CUevent_st *event)
 {
     int code = fake_begin("cuEventQuery");
-    bool over = event->done >= event->recorded;
+    bool over = is_over(event);
 
     if (code == 0 && !over)
         (void)fake_step();
@@ -299,7 +310,7 @@ int cuEventSynchronize(struct CUevent_st *event)
 {
     int code = fake_begin("cuEventSynchronize");
 
-    while (code == 0 && event->done < event->recorded && fake_step())
+    while (code == 0 && !is_over(event) && fake_step())
         continue;
     return fake_end(code ? code : fake_current()->fatal);
 }

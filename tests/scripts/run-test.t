@@ -35,6 +35,7 @@ a_test fails <<<'echo not ok 1; exit 1'
 a_test hides <<<'echo not ok 1'
 a_test hangs <<<'echo ok 1; sleep 100'
 a_test asserts <<<"echo run >>$work/runs; echo castell: bug at a.c:1: x; exit 1"
+a_test draws <<<"echo run >>$work/runs; echo '# the program of seed 7 is wrong'; echo not ok 1"
 a_test crashes <<<"echo run >>$work/runs; kill -SEGV \$\$"
 a_test stumbles <<END
 echo run >>$work/runs
@@ -69,8 +70,9 @@ ok "also with status 0" gives 0 "not ok 1" 9 hides
 ok "one hangs twice" gives 124 "ok 1" 2 hangs
 rm -f "$work/runs"
 ok "an assertion stands" gives 1 "castell: bug at a.c:1: x" 9 asserts
+ok "a random program stands" gives 0 "not ok 1" 9 draws
 ok "a crash stands" fails "$run_test" 9 "$work/crashes"
-ok "none of them is run again" lines runs run 2
+ok "none of them is run again" lines runs run 3
 ok "nor noted" unsteady ""
 
 # Others run meanwhile: who is run once more waits for them, and they for it.
