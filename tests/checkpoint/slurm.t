@@ -45,8 +45,10 @@ scancel --batch -s USR1 "$job"
 ok "it is sent back to the queue" until_true is_back
 ok "as it has stopped" grep -q '^stopped at ' "castell-steps.$job.out"
 ok "it need not wait here" scontrol update "JobId=$job" StartTime=now
-ok "it begins again" until_true begins_now 2 ||
-    grep "JobId=$job" "$work/cluster/log/slurmctld.log" | sed 's/^/# /'
+ok "it begins again" until_true begins_now 2 || {
+    grep "JobId=$job" "$work/cluster/log/slurmctld.log"
+    cat "castell-steps.$job.out"
+} | sed 's/^/# /'
 ok "where it was" same "$(sed -n 's/^stopped at //p' "castell-steps.$job.out")" \
     "$(sed -n 's/^from //p' "castell-steps.$job.out" | tail -n 1)"
 ok "the job ends" until_true no_job
