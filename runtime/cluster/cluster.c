@@ -113,6 +113,15 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
 
 /* ---- Start --------------------------------------------------------------------- */
 
+/* Who waits for long before it takes a node for dead hears of it as often as
+ * others: what is told of it, and to it, is as fresh. 0: the default. */
+static uint64_t heartbeat_of(uint64_t dead_ns)
+{
+    const uint64_t most_ns = 500000000; /* as that of the net room */
+
+    return dead_ns / 5 < most_ns ? dead_ns / 5 : most_ns;
+}
+
 static enum castell_status open_net(struct cst_cluster *cluster,
                                     const struct cst_limits *limits)
 {
@@ -126,7 +135,7 @@ static enum castell_status open_net(struct cst_cluster *cluster,
         .shm = cluster->options.shm,
         .modules = cst_parse_environment("CASTELL_MODULES"),
         .dead_ns = cluster->options.dead_ns,
-        .heartbeat_ns = cluster->options.dead_ns / 5,
+        .heartbeat_ns = heartbeat_of(cluster->options.dead_ns),
         .join_ns = cluster->options.join_ns,
     };
 

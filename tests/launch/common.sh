@@ -9,6 +9,8 @@ forget_environment_of_runs() {
 }
 forget_environment_of_runs
 export LC_ALL=C
+# Many processes share two cores here: five seconds without a sign say little.
+export CASTELL_DEAD_MS=20000
 work=$(mktemp -d) || exit 99
 mkdir "$work/runs"
 castell=$PWD/runtime/launch/castell
