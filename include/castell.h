@@ -246,7 +246,7 @@ struct castell_constraint {
 /* What becomes of a task whose body failed. Retries come first. */
 enum castell_failure {
     CASTELL_FAIL = 0,              /* the run ends: no further task starts */
-    CASTELL_IGNORE = 1,            /* as if it had succeeded */
+    CASTELL_IGNORE = 1,            /* as if it had succeeded, once it ran */
     CASTELL_CANCEL_SUCCESSORS = 2, /* its readers, and theirs, are cancelled */
 };
 
@@ -409,8 +409,8 @@ castell_wait_on(const struct castell_access *regions, size_t regions_count);
 
 /*
  * Wait for one task. Fails with CASTELL_ERR_CANCELLED when it was cancelled, and
- * with CASTELL_ERR_TASK_FAILED when it failed and that is not ignored; but when
- * later tasks have been submitted it may be known only that it is done.
+ * with CASTELL_ERR_TASK_FAILED when it failed, also where that is ignored; but
+ * when later ones were submitted, or its node died, this may not be known.
  */
 CASTELL_MUST_CHECK CASTELL_API enum castell_status
 castell_task_wait(struct castell_task task);

@@ -53,6 +53,7 @@ struct castell_sequential_body {
 struct castell_sequential_state {
     bool started;
     bool failed;
+    bool task_failed; /* the last one that has ended */
     uint32_t cores;
     uint32_t attempt;
     uint64_t last_task;
@@ -548,6 +549,7 @@ castell_sequential_conclude(const struct castell_submission *submission,
     size_t i;
 
     castell_sequential.counters.finished++;
+    castell_sequential.task_failed = result != 0;
     if (result != 0) {
         castell_sequential.counters.failed++;
         (void)fprintf(
@@ -620,7 +622,10 @@ castell_task_submit(const struct castell_submission *submission,
         status = castell_sequential_run(submission);
     }
     if (status == CASTELL_OK && ret_task) {
-        ret_task->slot = cancelled ? &castell_sequential : NULL;
+        ret_task->slot = cancelled ? &castell_sequential
+                         : castell_sequential.task_failed
+                             ? (void *)&castell_sequential.task_failed
+                             : NULL;
         ret_task->id = ++castell_sequential.last_task;
     }
     return status;
@@ -724,9 +729,12 @@ castell_wait_on(const struct castell_access *regions, size_t regions_count)
 
 CASTELL_API enum castell_status castell_task_wait(struct castell_task task)
 {
-    if (task.slot)
+    if (task.slot == &castell_sequential)
         return castell_sequential_fail(CASTELL_ERR_CANCELLED,
                                        "the task was cancelled");
+    if (task.slot)
+        return castell_sequential_fail(CASTELL_ERR_TASK_FAILED,
+                                       "the task has failed");
     return castell_barrier();
 }
 

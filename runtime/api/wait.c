@@ -186,9 +186,12 @@ enum castell_status castell_task_wait(struct castell_task task)
     if (status != CASTELL_OK || generation - after > CST_TASK_END_MASK ||
         (generation & CST_TASK_END_MASK) == CST_TASK_ENDED)
         return status;
-    if ((generation & CST_TASK_END_MASK) == CST_TASK_ENDED_FAILED)
-        return cst_fail(CASTELL_ERR_TASK_FAILED, "the task has failed");
-    return cst_fail(CASTELL_ERR_CANCELLED, "the task was cancelled");
+    if ((generation & CST_TASK_END_MASK) == CST_TASK_ENDED_CANCELLED)
+        return cst_fail(CASTELL_ERR_CANCELLED, "the task was cancelled");
+    return cst_fail(CASTELL_ERR_TASK_FAILED, "the task has failed%s",
+                    (generation & CST_TASK_END_MASK) == CST_TASK_ENDED_IGNORED
+                        ? ", which is ignored"
+                        : "");
 }
 
 void castell_must(enum castell_status status, const char *where)

@@ -106,6 +106,7 @@ struct cst_later_item {
     struct cst_task *task;
     enum cst_later what;
     enum cst_plan_end end;
+    bool ignored; /* it failed, but what it wrote is there */
     bool poisoned;
 };
 

@@ -102,8 +102,10 @@ static void ended(void *context, struct cst_task *task, enum cst_plan_end end,
         (task->kind->on_failure != CASTELL_FAIL ||
          cst_engine_status(cluster->engine, NULL) == CASTELL_OK))
         say_failed(cluster, task, end, text);
-    note_later(cluster, &(struct cst_later_item){
-                            .task = task, .what = CST_LATER_ENDED, .end = end});
+    note_later(cluster, &(struct cst_later_item){.task = task,
+                                                 .what = CST_LATER_ENDED,
+                                                 .end = end,
+                                                 .ignored = text != NULL});
 }
 
 static void forget(void *context, struct cst_task *task)
@@ -133,12 +135,14 @@ static void end_now(struct cst_cluster *cluster,
 {
     switch (item->end) {
     case CST_PLAN_FAILED:
-        item->task->flags |= CST_TASK_FAILED;
+        item->task->flags |= CST_TASK_FAILED | CST_TASK_POISONS;
         break;
     case CST_PLAN_CANCELLED:
         item->task->flags |= CST_TASK_CANCELLED;
         break;
     case CST_PLAN_ENDED:
+        if (item->ignored)
+            item->task->flags |= CST_TASK_FAILED;
         break;
     }
     cst_engine_end(cluster->engine, item->task);

@@ -50,9 +50,9 @@ static void forget_deleted(struct cst_engine *engine, struct cst_task *task)
 
 static enum cst_task_end end_of(const struct cst_task *task)
 {
-    if ((task->flags & CST_TASK_FAILED) && task->kind &&
-        task->kind->on_failure != CASTELL_IGNORE)
-        return CST_TASK_ENDED_FAILED;
+    if (task->flags & CST_TASK_FAILED)
+        return task->flags & CST_TASK_POISONS ? CST_TASK_ENDED_FAILED
+                                              : CST_TASK_ENDED_IGNORED;
     return task->flags & CST_TASK_CANCELLED ? CST_TASK_ENDED_CANCELLED
                                             : CST_TASK_ENDED;
 }

@@ -38,6 +38,7 @@ enum cst_task_end {
     CST_TASK_ENDED = 0,
     CST_TASK_ENDED_CANCELLED = 1,
     CST_TASK_ENDED_FAILED = 2,
+    CST_TASK_ENDED_IGNORED = 3, /* it failed; what it wrote is there */
     CST_TASK_END_MASK = 3,
 };
 

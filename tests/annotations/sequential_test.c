@@ -112,11 +112,14 @@ static void test_policies(void)
     struct castell_task task = {0};
 
     castell_start(NULL, NULL);
-    ok(submit(&ignore, y, CASTELL_OUT, NULL) == CASTELL_OK &&
+    ok(submit(&ignore, y, CASTELL_OUT, &task) == CASTELL_OK &&
            castell_barrier() == CASTELL_OK,
        "ignore: as if it had succeeded");
-    ok(submit(&cancel, x, CASTELL_OUT, NULL) == CASTELL_OK &&
-           castell_wait_on(&read, 1) == CASTELL_ERR_CANCELLED,
+    ok(castell_task_wait(task) == CASTELL_ERR_TASK_FAILED,
+       "but to who waits for the task");
+    ok(submit(&cancel, x, CASTELL_OUT, &task) == CASTELL_OK &&
+           castell_wait_on(&read, 1) == CASTELL_ERR_CANCELLED &&
+           castell_task_wait(task) == CASTELL_ERR_TASK_FAILED,
        "what a failed task was to write cannot be waited for");
     ok(submit(&double_kind, x, CASTELL_INOUT, &task) == CASTELL_OK &&
            x[0] == 1 && castell_task_wait(task) == CASTELL_ERR_CANCELLED,

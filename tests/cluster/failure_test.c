@@ -99,13 +99,15 @@ static struct castell_access value_access(const int *value)
         .base = value, .size = sizeof(*value), .mode = CASTELL_INOUT};
 }
 
-static void submit(struct castell_kind *kind, const int *value)
+static struct castell_task submit(struct castell_kind *kind, const int *value)
 {
     struct castell_access access = value_access(value);
     struct castell_submission submission = {
         .kind = kind, .accesses = &access, .accesses_count = 1};
+    struct castell_task task;
 
-    GO(castell_task_submit(&submission, NULL));
+    GO(castell_task_submit(&submission, &task));
+    return task;
 }
 
 static int parent_body(void *const *buffers, const void *argument)
@@ -147,6 +149,8 @@ static void test_policies(void)
 {
     struct party party;
     int value = 1, bad = 2, gone = 3, other = 4;
+    struct castell_counters counters;
+    struct castell_task task;
     enum castell_status status;
 
     begin(&party, 2, 0);
@@ -160,6 +164,13 @@ static void test_policies(void)
     status = wait_for(&bad);
     ok(status == CASTELL_OK && bad == 109, "a failure that is ignored: %d",
        bad);
+    task = submit(&ignored_kind, &bad);
+    status = castell_task_wait(task);
+    ok(status == CASTELL_ERR_TASK_FAILED &&
+           strstr(castell_error_text(), "ignored"),
+       "which is heard by who waits for the task: %s", castell_error_text());
+    castell_counters(&counters);
+    ok(counters.failed == 2, "and counted: %d", (int)counters.failed);
     submit(&cancels_kind, &gone);
     submit(&add_kind, &gone);
     submit(&add_kind, &other);

@@ -84,6 +84,12 @@ static bool may_be_lost(const struct sim *sim, const struct sim_op *op)
             sim_kind(op->kind)->constraint.cores > 1);
 }
 
+/* Has it run, whatever its body returned then? */
+static bool has_run(const struct sim_task *task)
+{
+    return task->end == CST_TASK_ENDED || task->end == CST_TASK_ENDED_IGNORED;
+}
+
 static void blame(struct sim *sim, uint32_t number, const char *what)
 {
     sim_say(sim, "of task %u:", number + 1);
@@ -96,7 +102,7 @@ static bool is_spoilt_with(const struct sim *sim, uint32_t number,
     const struct sim_op *op = &sim->ops[number];
 
     if (!sim->tasks[number].ended ||
-        (sim->tasks[number].end == CST_TASK_ENDED && !op->starves))
+        (has_run(&sim->tasks[number]) && !op->starves))
         return false;
     for (uint32_t i = 0; i < op->accesses_count; i++)
         if (op->accesses[i].mode == access->mode &&
@@ -129,12 +135,16 @@ static void check_end(struct sim *sim, uint32_t number, unsigned char state)
     if (!task->ended ||
         cst_engine_status(sim->nodes[0]->engine, NULL) != CASTELL_OK)
         return;
-    if (task->end == CST_TASK_ENDED && state == POISONED && !op->starves &&
+    if (has_run(task) && state == POISONED && !op->starves &&
         !is_spoilt_by(sim, number, 0, number))
         blame(sim, number, "a task ran that reads poison");
+    /* That it failed is not known where its node was lost with the report. */
     if (task->end == CST_TASK_ENDED && op->fails > kind->retries &&
-        kind->on_failure != CASTELL_IGNORE)
+        (kind->on_failure != CASTELL_IGNORE || sim->deaths == 0))
         blame(sim, number, "a task that fails has ended well");
+    if (task->end == CST_TASK_ENDED_IGNORED &&
+        (op->fails <= kind->retries || kind->on_failure != CASTELL_IGNORE))
+        blame(sim, number, "a failure was ignored for no reason");
     if (task->end == CST_TASK_ENDED_CANCELLED && state == KNOWN && !task->off &&
         !is_spoilt_by(sim, number, number + 1, sim->main.at))
         blame(sim, number, "a task was cancelled for no reason");
@@ -198,14 +208,9 @@ static void refer_task(struct sim *sim, uint32_t number,
     unsigned char after = KNOWN;
 
     check_end(sim, number, state);
-    if (task->ended && (task->end != CST_TASK_ENDED || op->starves))
+    if (task->ended && (!has_run(task) || op->starves))
         after = POISONED;
-    /* Its failure is ignored; but where all its nodes were lost there is
-       nothing that it has made. */
-    else if (task->ended &&
-             (state == EITHER ||
-              (may_be_lost(sim, op) &&
-               sim_kind(op->kind)->on_failure == CASTELL_IGNORE)))
+    else if (task->ended && state == EITHER)
         after = EITHER;
     else if (state == UNKNOWN || (!task->ended && !task->finished))
         after = UNKNOWN;
