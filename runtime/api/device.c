@@ -17,13 +17,6 @@ bool cst_api_is_built(enum castell_device device)
            cst_device_has_memory(device);
 }
 
-/* In this order: a device that two find is the first's. */
-static const struct cst_device_ops *const drivers[] = {
-    &cst_device_cuda,
-    &cst_device_opencl,
-    NULL,
-};
-
 /* What the node has, as constraints ask for it. */
 static enum castell_status tell_limits(struct cst_run *run)
 {
@@ -55,8 +48,9 @@ static enum castell_status tell_limits(struct cst_run *run)
 enum castell_status cst_api_devices_begin(struct cst_run *run)
 {
     struct cst_depot_options options = {
-        .drivers = drivers,
+        .drivers = cst_device_drivers,
         .wanted = cst_parse_environment("CASTELL_DEVICES"),
+        .topo = run->topo,
     };
     const char *memory = cst_parse_environment("CASTELL_DEVICE_MEMORY");
     enum castell_status status = CASTELL_OK;

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "depot/depot_internal.h"
+#include "topo/topo.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +120,16 @@ static void add_driver(struct cst_depot *depot,
         add_device(depot, options, driver, i);
 }
 
+static enum castell_status tell_where(const struct cst_depot *depot,
+                                      struct cst_topo *topo)
+{
+    const char *buses[CST_DEPOT_DEVICES_MAX];
+
+    for (uint32_t i = 0; i < depot->count; i++)
+        buses[i] = depot->slots[i].device.info.bus;
+    return cst_topo_find_devices(topo, buses, depot->count);
+}
+
 enum castell_status cst_depot_open(const struct cst_depot_options *options,
                                    struct cst_depot **ret_depot)
 {
@@ -139,8 +150,13 @@ enum castell_status cst_depot_open(const struct cst_depot_options *options,
     (void)pthread_cond_init(&depot->changed, NULL);
     for (size_t i = 0; i < CST_DRIVERS_MAX && options->drivers[i]; i++)
         add_driver(depot, options, options->drivers[i]);
-    *ret_depot = depot;
-    return CASTELL_OK;
+    if (options->topo)
+        status = tell_where(depot, options->topo);
+    if (status == CASTELL_OK)
+        *ret_depot = depot;
+    else
+        cst_depot_close(depot);
+    return status;
 }
 
 /* ---- Closing ------------------------------------------------------------- */

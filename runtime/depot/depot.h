@@ -36,6 +36,7 @@ enum { CST_DEPOT_DEVICES_MAX = 32, CST_DEPOT_WORDS_SIZE = 256 };
 
 struct cst_depot;
 struct cst_depot_copy;
+struct cst_topo;
 struct cst_trace;
 
 /* One device of the node. */
@@ -54,8 +55,9 @@ struct cst_depot_device {
 
 struct cst_depot_options {
     const struct cst_device_ops *const *drivers; /* NULL-terminated */
-    uint64_t memory;    /* of each device; 0: nine tenths of what is free */
-    const char *wanted; /* "cuda,opencl": only these; "none"; NULL: all */
+    uint64_t memory;       /* of each device; 0: nine tenths of what is free */
+    const char *wanted;    /* "cuda,opencl": only these; "none"; NULL: all */
+    struct cst_topo *topo; /* is told where they are, by number; or NULL */
 };
 
 /*

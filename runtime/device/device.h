@@ -206,4 +206,7 @@ void cst_device_set_here(struct cst_device_here *now);
 extern const struct cst_device_ops cst_device_cuda;
 extern const struct cst_device_ops cst_device_opencl;
 
+/* All, NULL-terminated: a device that two find is the first's. */
+extern const struct cst_device_ops *const cst_device_drivers[];
+
 #endif

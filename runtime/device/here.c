@@ -1,9 +1,15 @@
 /*
- * What the calling thread's body runs on.
+ * All drivers, and what the calling thread's body runs on.
  */
 #include "base/fail.h"
 #include "castell_device.h"
 #include "device/device.h"
+
+const struct cst_device_ops *const cst_device_drivers[] = {
+    &cst_device_cuda,
+    &cst_device_opencl,
+    NULL,
+};
 
 static _Thread_local struct cst_device_here *here;
 

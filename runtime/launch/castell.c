@@ -25,6 +25,7 @@ static const struct subcommand subcommands[] = {
     {"top", cst_top_main, "show a run while it goes on"},
     {"ctl", cst_ctl_main, "order a run about, or write its state as JSON"},
     {"drain", cst_drain_main, "have a node leave a run"},
+    {"devices", cst_devices_main, "list the cores and devices of this node"},
     {"process", cst_process_main, NULL},
     {"remote", cst_remote_main, NULL},
     {"helper", cst_slurm_helper_main, NULL},

@@ -141,6 +141,7 @@ int cst_explain_main(char **argv);
 int cst_top_main(char **argv); /* live.c */
 int cst_ctl_main(char **argv);
 int cst_drain_main(char **argv);
+int cst_devices_main(char **argv);
 int cst_process_main(char **argv); /* one process of a run */
 int cst_remote_main(char **argv);  /* what mpirun calls to reach a host */
 

@@ -56,7 +56,7 @@ enum castell_status cst_topo_no_cpus(const char *wanted)
 
 /* ---- Giving it out --------------------------------------------------- */
 
-static void set_mask(const struct cst_topo *topo, const unsigned long *mask)
+void cst_topo_set_mask(const struct cst_topo *topo, const unsigned long *mask)
 {
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     const cpu_set_t *set = (const cpu_set_t *)(const void *)mask;
@@ -126,17 +126,17 @@ void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count)
     if (__builtin_expect(topo->openmp_binds, 0))
         meet_openmp(topo, count);
     if (count == 1) {
-        set_mask(topo, mask_of(topo, first));
+        cst_topo_set_mask(topo, mask_of(topo, first));
         return;
     }
     unite(topo, first, count, mask);
-    set_mask(topo, mask);
+    cst_topo_set_mask(topo, mask);
 }
 
 void cst_topo_unbind(const struct cst_topo *topo)
 {
     if (!is_moot(topo))
-        set_mask(topo, mask_of(topo, topo->executors_count));
+        cst_topo_set_mask(topo, mask_of(topo, topo->executors_count));
 }
 
 static bool mask_has(const struct cst_topo *topo, const unsigned long *mask,
@@ -146,15 +146,13 @@ static bool mask_has(const struct cst_topo *topo, const unsigned long *mask,
            (mask[cpu / WORD_BITS] >> cpu % WORD_BITS & 1);
 }
 
-const char *cst_topo_cpus_text(const struct cst_topo *topo, uint32_t first,
-                               uint32_t count, char *text, size_t text_size)
+const char *cst_topo_mask_text(const struct cst_topo *topo,
+                               const unsigned long *mask, char *text,
+                               size_t text_size)
 {
-    unsigned long mask[MASK_WORDS_MAX];
-    size_t length = 0;
+    size_t start = strlen(text);
+    size_t length = start;
 
-    CST_ASSERT(text_size > 0);
-    text[0] = '\0';
-    unite(topo, first, count, mask);
     for (size_t cpu = 0; cpu < topo->mask_words * WORD_BITS; cpu++) {
         size_t last = cpu;
         int written;
@@ -165,11 +163,22 @@ const char *cst_topo_cpus_text(const struct cst_topo *topo, uint32_t first,
             last++;
         written = snprintf(text + length, text_size - length,
                            last > cpu ? "%s%zu-%zu" : "%s%zu",
-                           length > 0 ? "," : "", cpu, last);
+                           length > start ? "," : "", cpu, last);
         if (written < 0 || (size_t)written >= text_size - length)
             break;
         length += (size_t)written;
         cpu = last;
     }
     return text;
+}
+
+const char *cst_topo_cpus_text(const struct cst_topo *topo, uint32_t first,
+                               uint32_t count, char *text, size_t text_size)
+{
+    unsigned long mask[MASK_WORDS_MAX];
+
+    CST_ASSERT(text_size > 0);
+    text[0] = '\0';
+    unite(topo, first, count, mask);
+    return cst_topo_mask_text(topo, mask, text, text_size);
 }

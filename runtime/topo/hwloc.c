@@ -42,7 +42,8 @@ static int init_without_plugins(hwloc_topology_t *ret_machine)
     return result;
 }
 
-static void ask_for_little(hwloc_topology_t machine)
+static void ask_for_little(hwloc_topology_t machine,
+                           enum hwloc_type_filter_e devices)
 {
     unsigned long flags = 0;
 
@@ -55,22 +56,28 @@ static void ask_for_little(hwloc_topology_t machine)
              HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS;
 #endif
     (void)hwloc_topology_set_flags(machine, flags);
-    (void)hwloc_topology_set_io_types_filter(machine,
-                                             HWLOC_TYPE_FILTER_KEEP_NONE);
+    (void)hwloc_topology_set_type_filter(machine, HWLOC_OBJ_PCI_DEVICE,
+                                         devices);
+    (void)hwloc_topology_set_type_filter(machine, HWLOC_OBJ_BRIDGE,
+                                         HWLOC_TYPE_FILTER_KEEP_NONE);
+    (void)hwloc_topology_set_type_filter(machine, HWLOC_OBJ_OS_DEVICE,
+                                         HWLOC_TYPE_FILTER_KEEP_NONE);
     (void)hwloc_topology_set_icache_types_filter(machine,
                                                  HWLOC_TYPE_FILTER_KEEP_NONE);
     (void)hwloc_topology_set_type_filter(machine, HWLOC_OBJ_MISC,
                                          HWLOC_TYPE_FILTER_KEEP_NONE);
 }
 
-static enum castell_status load(const char *xml, hwloc_topology_t *ret_machine)
+static enum castell_status load(const char *xml,
+                                enum hwloc_type_filter_e devices,
+                                hwloc_topology_t *ret_machine)
 {
     hwloc_topology_t machine = NULL;
 
     if (init_without_plugins(&machine) != 0)
         return cst_fail(CASTELL_ERR_SYSTEM, "hwloc does not start: %s",
                         cst_reason(errno));
-    ask_for_little(machine);
+    ask_for_little(machine, devices);
     if (xml && hwloc_topology_set_xml(machine, xml) != 0) {
         hwloc_topology_destroy(machine);
         return cst_fail(CASTELL_ERR_INVALID, "%s is no machine of hwloc's: %s",
@@ -215,7 +222,8 @@ enum castell_status cst_topo_discover(struct cst_topo *topo,
                                       struct cst_topo_cpus *ret_cpus)
 {
     hwloc_topology_t machine = NULL;
-    enum castell_status status = load(options->xml, &machine);
+    enum castell_status status =
+        load(options->xml, HWLOC_TYPE_FILTER_KEEP_NONE, &machine);
     hwloc_bitmap_t cpus;
 
     if (status < 0)
@@ -232,4 +240,37 @@ enum castell_status cst_topo_discover(struct cst_topo *topo,
     hwloc_bitmap_free(cpus);
     hwloc_topology_destroy(machine);
     return status;
+}
+
+/* A device that hangs on the whole machine says nothing of where it is, unless
+   that is one NUMA node. */
+static void look_around(hwloc_topology_t machine, const char *bus,
+                        struct cst_topo_around *ret_around)
+{
+    hwloc_obj_t device = hwloc_get_pcidev_by_busidstring(machine, bus);
+    hwloc_obj_t place =
+        device ? hwloc_get_non_io_ancestor_obj(machine, device) : NULL;
+
+    if (!place || hwloc_bitmap_weight(place->nodeset) != 1)
+        return;
+    ret_around->is_known = true;
+    ret_around->numa_node = (uint32_t)hwloc_bitmap_first(place->nodeset);
+    for (unsigned i = 0; i < CST_TOPO_CPUS_MAX; i++)
+        if (hwloc_bitmap_isset(place->cpuset, i))
+            cst_topo_set_add(&ret_around->cpus, i);
+}
+
+/* What else is on the bus takes hwloc some time to find, so it is asked again
+   where there are devices only. */
+void cst_topo_look_around(const struct cst_topo *topo, const char *const *buses,
+                          uint32_t count, struct cst_topo_around *arounds)
+{
+    hwloc_topology_t machine = NULL;
+
+    if (load(topo->xml, HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &machine) < 0)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        if (buses[i][0] != '\0')
+            look_around(machine, buses[i], &arounds[i]);
+    hwloc_topology_destroy(machine);
 }

@@ -181,3 +181,26 @@ enum castell_status cst_topo_discover(struct cst_topo *topo,
     cst_free(look);
     return status;
 }
+
+/* What is no name of a device there, as "", is no file either. */
+void cst_topo_look_around(const struct cst_topo *topo, const char *const *buses,
+                          uint32_t count, struct cst_topo_around *arounds)
+{
+    struct cst_topo_set node;
+    char path[128];
+
+    (void)topo;
+    for (uint32_t i = 0; i < count; i++) {
+        (void)snprintf(path, sizeof(path),
+                       "/sys/bus/pci/devices/%.32s/numa_node", buses[i]);
+        node = (struct cst_topo_set){0};
+        if (!read_file(path, &node)) /* -1, where that is not known */
+            continue;
+        for (unsigned n = CST_TOPO_CPUS_MAX; n > 0; n--)
+            if (cst_topo_set_has(&node, n - 1))
+                arounds[i].numa_node = n - 1;
+        (void)snprintf(path, sizeof(path),
+                       "/sys/bus/pci/devices/%.32s/local_cpulist", buses[i]);
+        arounds[i].is_known = read_file(path, &arounds[i].cpus);
+    }
+}

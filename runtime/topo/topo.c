@@ -66,7 +66,11 @@ enum castell_status cst_topo_load(const struct cst_topo_options *options,
     if (!topo)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the topology");
     topo->executors_count = options->executors;
-    status = fill(topo, options);
+    topo->xml = options->xml ? cst_strdup(options->xml) : NULL;
+    if (options->xml && !topo->xml)
+        status = cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for the topology");
+    else
+        status = fill(topo, options);
     if (status < 0) {
         cst_topo_destroy(topo);
         return status;
@@ -80,6 +84,9 @@ void cst_topo_destroy(struct cst_topo *topo)
     if (!topo)
         return;
     cst_topo_openmp_release(topo);
+    cst_free(topo->devices);
+    cst_free(topo->device_masks);
+    cst_free(topo->xml);
     cst_free(topo->masks);
     cst_free(topo->executors);
     cst_free(topo);

@@ -4,8 +4,9 @@
  * Layer: topo. May include base. Starts no thread. The only room that knows
  * hwloc, CPU sets and cgroups.
  *
- * Owner: none. Immutable after cst_topo_load(): any thread may read a struct
- * cst_topo, and bind itself.
+ * Owner: none. Immutable after cst_topo_load() and, where there are devices,
+ * cst_topo_find_devices(): any thread may read a struct cst_topo, and bind
+ * itself.
  *
  * Words: a *CPU* is what the system schedules on (a hardware thread); a *core*
  * is a physical one and has one CPU or more. Only what the process may use is
@@ -27,6 +28,13 @@ struct cst_topo_executor {
     uint32_t core;      /* 0 .. cores_count - 1, in the machine's order */
     uint32_t numa_node; /* the system's number of the nearest one */
     uint32_t cache;     /* equal where the last-level cache is shared */
+};
+
+/* Where a device is. */
+struct cst_topo_near {
+    bool is_known;       /* what is nearest to it, and that not all is */
+    uint32_t numa_node;  /* the system's number of the nearest one */
+    uint32_t cpus_count; /* of ours that are near it */
 };
 
 /* The calls of an OpenMP library that tell where its threads may go. */
@@ -57,6 +65,10 @@ struct cst_topo {
     /* Private: the CPU sets, each of mask_words words. */
     size_t mask_words;
     unsigned long *masks; /* one an executor, then that of the process */
+    char *xml;            /* of the options */
+    uint32_t devices_count;
+    struct cst_topo_near *devices;
+    unsigned long *device_masks; /* one a device */
 };
 
 struct cst_topo_options {
@@ -96,6 +108,30 @@ void cst_topo_bind(const struct cst_topo *topo, uint32_t first, uint32_t count);
 
 /* Let the calling thread run on every CPU of the process again. */
 void cst_topo_unbind(const struct cst_topo *topo);
+
+/*
+ * Find what is near devices on the PCI bus; once, before other threads use topo.
+ * buses[i] is as the system writes it, "0000:3b:00.0"; where it is "", or
+ * nothing is known of it, devices[i] says so, which is no failure. Fails with
+ * CASTELL_ERR_NO_MEMORY.
+ */
+CASTELL_MUST_CHECK enum castell_status
+cst_topo_find_devices(struct cst_topo *topo, const char *const *buses,
+                      uint32_t count);
+
+/*
+ * Let the calling thread run on those CPUs of the process that are near that
+ * device only; on all, where it is not known or has none of ours near it.
+ * Otherwise as cst_topo_bind().
+ */
+void cst_topo_bind_near(const struct cst_topo *topo, uint32_t device);
+
+/*
+ * Write what is near a device, for people: "NUMA node 1, CPUs 8-15"; cut short
+ * where it does not fit. Returns text.
+ */
+const char *cst_topo_near_text(const struct cst_topo *topo, uint32_t device,
+                               char *text, size_t text_size);
 
 /*
  * Write the CPUs of those executors ("0-3,64-67") to text, for messages; cut

@@ -59,6 +59,29 @@ CASTELL_MUST_CHECK enum castell_status
 cst_topo_discover(struct cst_topo *topo, const struct cst_topo_options *options,
                   struct cst_topo_cpus *ret_cpus);
 
+/* What is near a device, whether it is ours or not. */
+struct cst_topo_around {
+    bool is_known;
+    uint32_t numa_node;
+    struct cst_topo_set cpus;
+};
+
+/*
+ * The same two ways: what is near each device on the PCI bus; is_known is false
+ * at first, and stays so where the machine does not say. Looks only, so it has
+ * no failure.
+ */
+void cst_topo_look_around(const struct cst_topo *topo, const char *const *buses,
+                          uint32_t count, struct cst_topo_around *arounds);
+
+/* Bind the calling thread to a mask of topo's, as cst_topo_bind() does. */
+void cst_topo_set_mask(const struct cst_topo *topo, const unsigned long *mask);
+
+/* Write a mask of topo's as "0-3,8" behind what is in text; returns text. */
+const char *cst_topo_mask_text(const struct cst_topo *topo,
+                               const unsigned long *mask, char *text,
+                               size_t text_size);
+
 /*
  * The CPUs that the process was started with. Sets topo->openmp_binds. Fails
  * with CASTELL_ERR_NO_MEMORY or CASTELL_ERR_SYSTEM.

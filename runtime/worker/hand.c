@@ -202,6 +202,7 @@ static void *run_hand(void *argument)
     self->stack_low = cst_worker_stack_low();
     if (start.worker->trace)
         cst_trace_thread(start.worker->trace, index);
+    cst_topo_bind_near(start.worker->topo, start.number);
     cst_threads_use(1, true);
     hand->self = self;
     hand->depot = cst_engine_depot(engine);

@@ -154,6 +154,52 @@ static void test_nothing_known(void)
     cst_topo_destroy(topo);
 }
 
+static bool is_near(const struct cst_topo *topo, uint32_t device,
+                    const char *expected)
+{
+    char text[TEXT_SIZE];
+
+    cst_topo_near_text(topo, device, text, sizeof(text));
+    if (strcmp(text, expected) == 0)
+        return true;
+    printf("# near device %u is %s, not %s\n", device, text, expected);
+    return false;
+}
+
+static void test_devices(void)
+{
+    static const char *const buses[] = {
+        "0000:3a:00.0", "0000:3b:00.0", "0000:3c:00.0", "0000:3d:00.0", "",
+        "a GPU"};
+    struct cst_topo *topo = load("gpu8", NULL, 0);
+    enum castell_status status = cst_topo_find_devices(topo, buses, 6);
+
+    ok(status == CASTELL_OK && topo->devices_count == 6, "devices are found");
+    ok(is_near(topo, 0, "NUMA node 0, CPUs 0,2,4,6") &&
+           is_near(topo, 1, "NUMA node 1, CPUs 1,3,5,7"),
+       "near each is the socket on whose bus it is");
+    ok(!topo->devices[2].is_known && !topo->devices[3].is_known &&
+           !topo->devices[4].is_known && !topo->devices[5].is_known &&
+           is_near(topo, 2, "no NUMA node that is known"),
+       "one that hangs on the machine, and what is no device, are not known");
+    cst_topo_destroy(topo);
+
+    topo = load("gpu8", "0-2", 0);
+    status = cst_topo_find_devices(topo, buses, 2);
+    ok(status == CASTELL_OK && is_near(topo, 0, "NUMA node 0, CPUs 0,2") &&
+           is_near(topo, 1, "NUMA node 1, CPUs 1"),
+       "only what is ours is near");
+    cst_topo_destroy(topo);
+
+    topo = load("gpu8", "4,6", 0);
+    status = cst_topo_find_devices(topo, buses, 2);
+    ok(status == CASTELL_OK && topo->devices[0].cpus_count == 2 &&
+           topo->devices[1].cpus_count == 0 &&
+           is_near(topo, 1, "NUMA node 1, where no CPU is ours"),
+       "or nothing is");
+    cst_topo_destroy(topo);
+}
+
 static void test_refused(void)
 {
     struct cst_topo *topo = NULL;
@@ -296,6 +342,7 @@ static void test_recorded(void)
     test_more_than_cores();
     test_fewer_than_cores();
     test_nothing_known();
+    test_devices();
     test_refused();
 }
 
