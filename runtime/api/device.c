@@ -8,6 +8,9 @@
 #include "base/parse.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+enum { PARTS_MAX = 4096 };
 
 bool cst_api_is_built(enum castell_device device)
 {
@@ -45,6 +48,30 @@ static enum castell_status tell_limits(struct cst_run *run)
     return CASTELL_OK;
 }
 
+/* Of several processes on one node, which is this? `castell process` says. */
+static enum castell_status read_part(struct cst_depot_options *options)
+{
+    const char *text = cst_parse_environment("CASTELL_DEVICE_PART");
+    unsigned long part;
+    unsigned long parts = 0;
+    char *end;
+
+    if (!text)
+        return CASTELL_OK;
+    part = strtoul(text, &end, 10);
+    if (*end == '/' && end > text)
+        parts = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || part >= parts || parts > PARTS_MAX)
+        return cst_fail(
+            CASTELL_ERR_INVALID,
+            "CASTELL_DEVICE_PART=\"%s\": write \"0/2\" for the first "
+            "of two processes of a node",
+            text);
+    options->part = (uint32_t)part;
+    options->parts = (uint32_t)parts;
+    return CASTELL_OK;
+}
+
 enum castell_status cst_api_devices_begin(struct cst_run *run)
 {
     struct cst_depot_options options = {
@@ -61,6 +88,8 @@ enum castell_status cst_api_devices_begin(struct cst_run *run)
     if (memory)
         status =
             cst_parse_size("CASTELL_DEVICE_MEMORY", memory, &options.memory);
+    if (status == CASTELL_OK)
+        status = read_part(&options);
     if (status == CASTELL_OK)
         status = cst_depot_open(&options, &run->depot);
     return status == CASTELL_OK ? tell_limits(run) : status;

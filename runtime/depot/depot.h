@@ -55,13 +55,18 @@ struct cst_depot_device {
 
 struct cst_depot_options {
     const struct cst_device_ops *const *drivers; /* NULL-terminated */
-    uint64_t memory;       /* of each device; 0: nine tenths of what is free */
-    const char *wanted;    /* "cuda,opencl": only these; "none"; NULL: all */
+    uint64_t memory;    /* of each device; 0: nine tenths of what is free */
+    const char *wanted; /* "cuda,opencl": only these, and the first has what
+                           both find; "none"; NULL: all */
+    uint32_t part;  /* of the node's processes that have tasks, this is which */
+    uint32_t parts; /* and how many they are; 0: one */
     struct cst_topo *topo; /* is told where they are, by number; or NULL */
 };
 
 /*
- * Find and open the devices. That there is none is no failure: *ret_depot is a
+ * Find and open the devices. Of a node with several processes each opens its
+ * part of each kind; where the devices are fewer, those that share one have
+ * equal parts of its memory. That there is none is no failure: *ret_depot is a
  * depot without devices, which knows why. Fails with CASTELL_ERR_NO_MEMORY, or
  * CASTELL_ERR_INVALID for what is wanted.
  */

@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "castell_opencl.h"
+#include "device/opencl_bus.h"
 #include "device/opencl_internal.h"
 
 #include <dlfcn.h>
@@ -199,6 +200,7 @@ static enum castell_status describe(void *driver, uint32_t index,
     (void)cl->clGetDeviceInfo(id, CL_DEVICE_VERSION, sizeof(version) - 1,
                               version, NULL);
     (void)sscanf(version, "OpenCL %31[0-9.]", ret_info->version);
+    cst_opencl_find_bus(cl->clGetDeviceInfo, id, ret_info->bus);
     ret_info->memory = memory;
     ret_info->allocation_max = largest;
     ret_info->units = units;

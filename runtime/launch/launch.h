@@ -21,6 +21,12 @@
 #define CST_LAUNCH_TASKS   "CASTELL_MASTER_TASKS" /* "1": the master runs tasks */
 #define CST_LAUNCH_CORES   "CASTELL_CORES"        /* this process's executors */
 
+/*
+ * "1/4": it is the second of four processes with tasks on its node, and opens
+ * that part of its devices; where they are fewer, it shares one.
+ */
+#define CST_LAUNCH_PART "CASTELL_DEVICE_PART"
+
 /* The program `castell` itself, whose helper asks SLURM for more nodes. */
 #define CST_LAUNCH_CASTELL "CASTELL_RUN_CASTELL"
 

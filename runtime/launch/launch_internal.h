@@ -145,6 +145,10 @@ int cst_devices_main(char **argv);
 int cst_process_main(char **argv); /* one process of a run */
 int cst_remote_main(char **argv);  /* what mpirun calls to reach a host */
 
+/* Tell the program, which this process becomes, what devices of the node are for
+   it; part.c. */
+void cst_part_set(uint32_t number);
+
 /* ---- 3. The run directory ------------------------------------------------ */
 
 struct cst_run_dir {

@@ -153,6 +153,7 @@ static void set_environment(const struct process *process)
     };
 
     set_cores(process->number);
+    cst_part_set(process->number);
     cst_environment_set(CST_LAUNCH_ROLE,
                         process->number == 0 ? "master" : "worker");
     if (process->node_dir.file >= 0) {

@@ -43,6 +43,33 @@ ok "a list that is none is refused" says 'CASTELL_DEVICES="gpu"' devices CASTELL
 ok "there is help" says "usage: castell devices" "$castell" devices --help
 ok "and no argument" gives 2 "$castell" devices all
 
+# names: those of the GPUs, in their order.
+names() {
+    devices "$@" | sed -n 's/.*, Fake \([0-9]*\), .*, bus: \([^ ]*\),.*/\1 \2/p' | paste -s -d ,
+}
+
+ok "all are seen" same "$(names FAKE_CUDA_DEVICES=3)" "0 0000:3a:00.0,1 0000:3b:00.0,2 0000:3c:00.0"
+ok "CUDA_VISIBLE_DEVICES says which, and in which order" same \
+    "$(names FAKE_CUDA_DEVICES=3 CUDA_VISIBLE_DEVICES=2,0)" "2 0000:3c:00.0,0 0000:3a:00.0"
+ok "or that none is" same "$(names CUDA_VISIBLE_DEVICES=)" ""
+
+# parts OPTION...: what the processes of a run are told, with those told nothing.
+parts() {
+    # shellcheck disable=SC2016
+    run --carrier tcp "$@" sh -c 'echo "part ${CASTELL_DEVICE_PART-all}"' 2>/dev/null |
+        sed -n 's/.*part //p' | sort | paste -s -d ' '
+}
+
+export CASTELL_DEVICE_PART=7/9 # of a run in which this one is
+ok "processes on one machine share out its devices" same "$(parts -n 2)" "0/3 1/3 2/3"
+ok "a master without tasks has none of them" same "$(parts -n 2 --no-master-tasks)" "0/2 1/2 all"
+ok "one alone has all" same "$(parts -n 0)" "all"
+ok "who got GPUs of its own keeps them all" same \
+    "$(CUDA_VISIBLE_DEVICES=1 SLURM_STEP_GPUS=0,1 parts -n 1)" "all all"
+ok "but not when all see all" same \
+    "$(CUDA_VISIBLE_DEVICES=0,1 SLURM_STEP_GPUS=0,1 parts -n 1)" "0/2 1/2"
+unset CASTELL_DEVICE_PART
+
 # PoCL's are processors, which are on no bus.
 if CASTELL_DEVICES=opencl "$castell" devices | grep -q '^device 0: opencl .*(pocl\|^device 0: .* pthread'; then
     ok "what is on no bus is near nothing" lists \

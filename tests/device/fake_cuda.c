@@ -73,6 +73,39 @@ int fake_end(int code)
     return code;
 }
 
+/* ---- Which devices -------------------------------------------------------- */
+
+static int there(void)
+{
+    return (int)setting("FAKE_CUDA_DEVICES", 2);
+}
+
+/*
+ * The device behind a number, as the real driver heeds CUDA_VISIBLE_DEVICES: a
+ * list of numbers, of which those count that come before the first that is
+ * none. -1: there is no such number.
+ */
+static int behind(int number)
+{
+    const char *list = getenv("CUDA_VISIBLE_DEVICES");
+
+    if (!list)
+        return number < there() ? number : -1;
+    for (int i = 0; i <= number; i++) {
+        char *end;
+        long device = strtol(list, &end, 10);
+
+        if (end == list || device < 0 || device >= there())
+            return -1;
+        if (i == number)
+            return (int)device;
+        if (*end != ',')
+            return -1;
+        list = end + 1;
+    }
+    return -1;
+}
+
 /* ---- The driver ----------------------------------------------------------- */
 
 int cuInit(unsigned int flags)
@@ -91,7 +124,9 @@ int cuDriverGetVersion(int *version)
 
 int cuDeviceGetCount(int *count)
 {
-    *count = (int)setting("FAKE_CUDA_DEVICES", 2);
+    *count = 0;
+    while (*count < DEVICES_MAX && behind(*count) >= 0)
+        ++*count;
     return fake_planned("cuDeviceGetCount");
 }
 
@@ -103,14 +138,14 @@ int cuDeviceGet(int *device, int number)
 
 int cuDeviceGetName(char *name, int size, int device)
 {
-    (void)snprintf(name, (size_t)size, "Fake %d", device);
+    (void)snprintf(name, (size_t)size, "Fake %d", behind(device));
     return fake_planned("cuDeviceGetName");
 }
 
 int cuDeviceGetPCIBusId(char *name, int size, int device)
 {
     (void)snprintf(name, (size_t)size, "0000:%02X:00.0",
-                   0x3Au + (unsigned)device);
+                   0x3Au + (unsigned)behind(device));
     return fake_planned("cuDeviceGetPCIBusId");
 }
 

@@ -4,7 +4,7 @@
  * Layer: tests. Device memory is host memory. What is put in a stream is done
  * only when somebody asks or waits, one piece at each asking, so that who does
  * not wait sees what was there before. FAKE_CUDA_DEVICES says how many devices
- * there are (2), FAKE_CUDA_MEMORY how many bytes each has (64 MiB), and
+ * there are (2), CUDA_VISIBLE_DEVICES, as ever, which of them (all), FAKE_CUDA_MEMORY how many bytes each has (64 MiB), and
  * FAKE_CUDA_TAKEN how many of them are others' (0).
  */
 #ifndef CST_TESTS_FAKE_CUDA_H
