@@ -5,6 +5,7 @@
  */
 #include "common/app.h"
 #include "common/images.h"
+#include "train/gpu.h"
 #include "train/model.h"
 #include "train/show.h"
 #include "train/trainer.h"
@@ -21,6 +22,7 @@
 struct options {
     const char *net, *shape, *data, *stream, *optimiser, *schedule;
     const char *load, *model, *evaluate, *predict, *metrics, *checkpoint;
+    const char *device;
     int context, samples, epochs, batch, shard, seed, verify, every, resume,
         overlap;
     double rate, momentum, decay, warmup, target;
@@ -84,6 +86,8 @@ static void read_options(int argc, char **argv, struct options *o)
          APP_REAL, &o->target, 0, 100},
         {"overlap", NULL, "gradients of upper layers first, in two tasks",
          APP_SWITCH, &o->overlap, 0, 0},
+        {"device", "KIND", "learn on: cpu or opencl (mlp, sgd; train-gpu)",
+         APP_TEXT, &o->device, 0, 0},
         {"verify", NULL, "check the first gradient against the loss [yes]",
          APP_SWITCH, &o->verify, 0, 0},
         {0},
@@ -131,6 +135,7 @@ static struct training training_of(const struct options *o, bool text)
         .save_every = o->every,
         .resume = o->resume != 0,
         .overlap = o->overlap != 0,
+        .gpu = strcmp(o->device, "cpu") != 0,
     };
     const char *optimiser = o->optimiser ? o->optimiser : text ? "adam" : "sgd";
     bool sgd = choice("optimiser", optimiser, "sgd", "adam", NULL) == 0;
@@ -226,10 +231,11 @@ static int train(struct trainer *t, const struct model *model,
     const long *confusion;
     uint64_t curve_sum, model_sum;
     char text[96];
-    char what[sizeof(model->kind) + sizeof(model->shape) + 1];
+    char what[sizeof(model->kind) + sizeof(model->shape) + 12];
     long step;
 
-    snprintf(what, sizeof(what), "%s %s", model->kind, model->shape);
+    snprintf(what, sizeof(what), "%s %s%s%s", model->kind, model->shape,
+             t->gpu ? " on " : "", t->gpu ? o->device : "");
     step = trainer_resume(t, what);
     if (step > 0)
         printf("train: goes on from step %ld\n", step);
@@ -346,6 +352,10 @@ static int run(const struct options *o)
     struct trainer t;
     int wrong = 0;
 
+    if (how.gpu && (strcmp(model.kind, "mlp") || o->stream || o->overlap ||
+                    how.optimiser != OPTIMISER_SGD))
+        app_die(2, "--device %s is for --net mlp and sgd, without --stream and "
+                "--overlap", o->device);
     read_data(o, &model, &data, &test);
     model_build(&model, net);
     trainer_init(&t, net, &data, &test, &how);
@@ -382,12 +392,14 @@ int main(int argc, char **argv)
         .model = "model.npz",
         .verify = 1,
         .every = 500,
+        .device = "cpu",
     };
     int wrong;
 
     read_options(argc, argv, &o);
     if (o.resume && !o.checkpoint)
         app_die(2, "--resume needs --checkpoint: the directory");
+    gpu_choose(o.device);
     setenv("CASTELL_PROGRESS", "0", 0); /* show.c shows it */
     openblas_set_num_threads(1);        /* tasks are what runs in parallel */
     mallopt(M_MMAP_THRESHOLD, 1 << 28); /* scratch memory is used again */

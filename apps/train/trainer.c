@@ -10,6 +10,7 @@
 #include "train/trainer.h"
 
 #include "common/app.h"
+#include "train/gpu.h"
 #include "train/saved.h"
 
 #include <castell.h>
@@ -86,7 +87,9 @@ static void submit_gradient(struct trainer *t, int slot, uint64_t key,
                                  .key = key};
         long row = (long)slot * t->shards + shards;
 
-        if (!t->train.bytes) {
+        if (t->gpu) {
+            gpu_submit_shard(t, part, row, shards);
+        } else if (!t->train.bytes) {
             long at = row * t->how.shard;
             uint8_t *to = t->bytes + at * t->net->sample;
             uint8_t *labels_to = t->labels + at * t->net->labels;
@@ -102,6 +105,8 @@ static void submit_gradient(struct trainer *t, int slot, uint64_t key,
         }
         shards++;
     }
+    if (t->gpu)
+        gpu_submit_sum(t, shards);
 }
 
 static double rate_of(const struct trainer *t, long step)
@@ -130,7 +135,9 @@ static void submit_step(struct trainer *t, long step)
 
     submit_gradient(t, (int)(step % TRAINER_WINDOW),
                     data_key(t->how.seed, epoch), first, count);
-    for (int p = 0; p < t->pieces; p++) {
+    if (t->gpu)
+        gpu_submit_move(t, rates);
+    for (int p = 0; p < t->pieces && !t->gpu; p++) {
         int from = trainer_piece(t, p);
         int size = trainer_piece(t, p + 1) - from;
         real *g = t->gradient + from;
@@ -422,8 +429,10 @@ void trainer_init(struct trainer *t, struct net *net, struct data *train,
     t->second = app_alloc(net->parameters, sizeof(real));
     memset(t->first, 0, sizeof(real) * (size_t)net->parameters);
     memset(t->second, 0, sizeof(real) * (size_t)net->parameters);
-    t->gradient = app_alloc(net->parameters, sizeof(real));
+    t->gradient = app_alloc(
+        (long)net->parameters * (how->gpu ? t->shards : 1), sizeof(real));
     memset(t->gradient, 0, sizeof(real) * (size_t)net->parameters);
+    t->gpu = how->gpu ? gpu_create(t) : NULL;
     t->learned =
         app_alloc((long)TRAINER_WINDOW * t->shards, sizeof(*t->learned));
     t->seen = app_alloc((long)TRAINER_WINDOW * t->shards, sizeof(*t->seen));
@@ -456,6 +465,7 @@ void trainer_init(struct trainer *t, struct net *net, struct data *train,
 void trainer_release(struct trainer *t)
 {
     saved_end(t->saved);
+    gpu_destroy(t->gpu);
     data_free(&t->train);
     data_free(&t->test);
     castell_free(t->weights);

@@ -24,6 +24,7 @@ struct training {
     int save_every;   /* steps */
     bool resume;      /* go on from the last of them */
     bool overlap;     /* in two tasks for each shard: learn_above(), _below() */
+    bool gpu;         /* a perceptron, by SGD, on devices: gpu.h */
 };
 
 /* What is told of an epoch, or of the part of it that is over. */
@@ -51,7 +52,9 @@ struct trainer {
     int pieces; /* of the parameters */
     real *weights;
     real *first, *second;    /* what the optimiser keeps */
-    real *gradient;          /* of a batch, summed up; 0 between steps */
+    real *gradient;          /* of a batch, summed up; 0 between steps; on
+                                devices, of each of its shards */
+    struct gpu *gpu;         /* what devices need, or NULL */
     struct learned *learned; /* of each step in the window, each shard */
     struct learned *seen;    /* main's copy of those it has waited for */
     uint8_t *bytes, *labels; /* the same, when samples are in files */
