@@ -155,8 +155,9 @@ open_files() {
     find "/proc/$pid/fd" -type l | wc -l
 }
 
-as_before() {
-    until_true test "$(open_files)" = "$1"
+# has_open COUNT: just so many files are open in the run.
+has_open() {
+    [ "$(open_files)" = "$1" ]
 }
 
 test_harm() {
@@ -169,7 +170,7 @@ test_harm() {
     ok "garbage does no harm" python3 "$garbage" "$(socket)" random 1
     ok "nor who does not listen" python3 "$garbage" "$(socket)" deaf
     ok "who says nothing is hung up on" python3 "$garbage" "$(socket)" silent
-    ok "no file stays open" as_before "$files"
+    ok "no file stays open" until_true has_open "$files"
     ok "it still answers" state 't["submitted"] == 60'
     test_strangers
     finish "and ends well"
