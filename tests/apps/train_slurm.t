@@ -23,6 +23,7 @@ fi
 # So many that another node comes before they are over; slow under a sanitizer.
 epochs=120
 [ -z "${SANITIZER_CFLAGS-}" ] || epochs=40
+! checks_threads || epochs=20
 what="--samples 10000 --epochs $epochs --shape 64,32 --batch 500 --shard 50 --model ''"
 sums() {
     sed -n 's/^train: .*%, //p' "$1"

@@ -200,7 +200,7 @@ exit 0
 END
 ok "garbage around an answer is not minded" is_told '^3 RUNNING'
 echo 'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1' >"$work/fake/squeue.sh"
-ok "a controller that is away is told" until_true grep -q SILENT "$work/said"
+ok "a controller that is away is told" until_true grep -q 'SILENT .*slurm' "$work/said"
 order ask 1 0 -C patience
 state 100 RUNNING 5:00 node1 None
 rm "$work/fake/squeue.sh"
