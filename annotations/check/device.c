@@ -135,13 +135,16 @@ static bool check_kernel(struct cst_checker *checker,
                          const struct cst_subject *subject)
 {
     const struct cst_clause *kernel = clause_of(subject, CST_CLAUSE_KERNEL);
+    bool cuda = subject->body->device == CST_DEVICE_CUDA;
+    const char *launch = cuda ? "castell_cuda_launch" : "castell_opencl_launch";
 
     if (!kernel) {
         refuse(checker, subject, CST_CLAUSE_SOURCE, "a 'kernel'");
         refuse(checker, subject, CST_CLAUSE_RANGE, "a 'kernel'");
         refuse(checker, subject, CST_CLAUSE_LOCAL, "a 'kernel'");
-    } else if (subject->body->device != CST_DEVICE_OPENCL) {
-        refuse(checker, subject, CST_CLAUSE_KERNEL, "device(opencl)");
+    } else if (!cuda && subject->body->device != CST_DEVICE_OPENCL) {
+        refuse(checker, subject, CST_CLAUSE_KERNEL,
+               "device(cuda) or device(opencl)");
     } else if (!clause_of(subject, CST_CLAUSE_SOURCE) ||
                !clause_of(subject, CST_CLAUSE_RANGE)) {
         refuse(checker, subject, CST_CLAUSE_KERNEL, "a 'source' and a 'range'");
@@ -149,10 +152,11 @@ static bool check_kernel(struct cst_checker *checker,
         cst_report_error(checker->report, kernel->name.place,
                          "'%s' has a body of its own besides its kernel",
                          subject->body->name);
-    } else if (cst_ast_name(&checker->ast, "castell_opencl_launch", 21) !=
+    } else if (cst_ast_name(&checker->ast, launch, strlen(launch)) !=
                CST_NAME_OBJECT) {
         cst_report_error(checker->report, kernel->name.place,
-                         "#include <castell_opencl.h> is missing before this");
+                         "#include <castell_%s.h> is missing before this",
+                         cuda ? "cuda" : "opencl");
     } else {
         return true;
     }

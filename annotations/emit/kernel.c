@@ -1,4 +1,4 @@
-/* Writes bodies that start a kernel of OpenCL's. */
+/* Writes bodies that start a kernel of OpenCL's or CUDA's. */
 #include "emit/emit_internal.h"
 
 /*
@@ -37,14 +37,23 @@ static void write_arguments(struct cst_writer *writer,
                             const struct cst_task_model *task,
                             const struct cst_body_model *body)
 {
+    bool cuda = body->device == CST_DEVICE_CUDA;
+
+    cst_write(writer, cuda ? "const void *const __castell_p[] = {"
+                           : "const struct castell_opencl_argument "
+                             "__castell_p[] = {");
     for (size_t i = 0; i < task->body.parameters_count; i++) {
         const char *name =
             task->body.parameters[i].is_pointer
                 ? cst_memory_format(writer->memory, "__castell_k%zu", i)
                 : body->parameters[i].name;
 
-        cst_write(writer, "{sizeof(%s), &%s}, ", name, name);
+        if (cuda)
+            cst_write(writer, "&%s, ", name);
+        else
+            cst_write(writer, "{sizeof(%s), &%s}, ", name, name);
     }
+    cst_write(writer, cuda ? "(void *)0}; " : "}; ");
 }
 
 void cst_write_kernel(struct cst_writer *writer,
@@ -52,25 +61,28 @@ void cst_write_kernel(struct cst_writer *writer,
                       const struct cst_body_model *body)
 {
     const struct cst_kernel *kernel = body->kernel;
+    bool cuda = body->device == CST_DEVICE_CUDA;
+    const char *language = cuda ? "cuda" : "opencl";
 
     write_parameters(writer, task, body);
     cst_write(writer,
-              "const struct castell_opencl_range __castell_r = {.dimensions = "
-              "%zu",
-              kernel->range_count);
+              "const struct castell_%s_range __castell_r = {.dimensions = %zu",
+              language, kernel->range_count);
     write_sizes(writer, "global", kernel->range, kernel->range_count);
     if (kernel->local_count > 0)
         write_sizes(writer, "local", kernel->local, kernel->local_count);
-    cst_write(writer,
-              "}; const struct castell_opencl_argument __castell_p[] = {");
+    cst_write(writer, "}; ");
     write_arguments(writer, task, body);
-    cst_write(writer, "}; return castell_opencl_launch(");
+    cst_write(writer, "return castell_%s_launch(", language);
     if (kernel->text)
         cst_write_literal(writer, kernel->text);
     else
         cst_write_value(writer, kernel->variable);
     cst_write(writer, ", ");
     cst_write_literal(writer, kernel->name);
-    cst_write(writer, ", &__castell_r, __castell_p, %zu) < 0; ",
-              task->body.parameters_count);
+    if (cuda)
+        cst_write(writer, ", &__castell_r, __castell_p) < 0; ");
+    else
+        cst_write(writer, ", &__castell_r, __castell_p, %zu) < 0; ",
+                  task->body.parameters_count);
 }

@@ -13,7 +13,11 @@ enum { DEVICES_MAX = 32 };
 enum { OP_N = 0, OP_T = 1, FILL_LOWER = 0, SIDE_RIGHT = 1, NON_UNIT = 0 };
 
 static struct {
-    bool good;
+    bool blas_good;
+    bool sgemm_good;
+    bool solver_good;
+    int (*sgemm)(void *, int, int, int, int, int, const float *, const float *,
+                 int, const float *, int, const float *, float *, int);
     int (*gemm)(void *, int, int, int, int, int, const double *, const double *,
                 int, const double *, int, const double *, double *, int);
     int (*syrk)(void *, int, int, int, int, const double *, const double *, int,
@@ -50,36 +54,65 @@ static bool find(const char *const *libraries, const char *name,
 static void load(void)
 {
     static const char *const driver[] = {"libcuda.so.1", NULL};
-    static const char *const blas[] = {"libcublas.so.13", "libcublas.so.12",
-                                       "libcublas.so.11", "libcublas.so", NULL};
-    static const char *const solver[] = {
-        "libcusolver.so.12", "libcusolver.so.11", "libcusolver.so.10",
-        "libcusolver.so", NULL};
+    static const char *const blas[] = {"libcublas.so.13",
+                                       "libcublas.so.12",
+                                       "libcublas.so.11",
+                                       "libcublas.so",
+                                       "/usr/local/cuda/lib64/libcublas.so",
+                                       NULL};
+    static const char *const solver[] = {"libcusolver.so.12",
+                                         "libcusolver.so.11",
+                                         "libcusolver.so.10",
+                                         "libcusolver.so",
+                                         "/usr/local/cuda/lib64/libcusolver.so",
+                                         NULL};
 
-    cuda.good = find(blas, "cublasDgemm_v2", &cuda.gemm) &&
-                find(blas, "cublasDsyrk_v2", &cuda.syrk) &&
-                find(blas, "cublasDtrsm_v2", &cuda.trsm) &&
-                find(solver, "cusolverDnDpotrf_bufferSize", &cuda.potrf_size) &&
-                find(solver, "cusolverDnDpotrf", &cuda.potrf) &&
-                find(driver, "cuMemAlloc_v2", &cuda.allocate) &&
-                find(driver, "cuMemFree_v2", &cuda.release) &&
-                find(driver, "cuMemcpyDtoHAsync_v2", &cuda.fetch) &&
-                find(driver, "cuStreamSynchronize", &cuda.finish);
-    if (!cuda.good)
-        (void)fprintf(stderr, "cuBLAS and cuSOLVER cannot be loaded: bodies "
-                              "for CUDA fail\n");
+    cuda.sgemm_good = find(blas, "cublasSgemm_v2", &cuda.sgemm);
+    cuda.blas_good = find(blas, "cublasDgemm_v2", &cuda.gemm) &&
+                     find(blas, "cublasDsyrk_v2", &cuda.syrk) &&
+                     find(blas, "cublasDtrsm_v2", &cuda.trsm);
+    cuda.solver_good =
+        find(solver, "cusolverDnDpotrf_bufferSize", &cuda.potrf_size) &&
+        find(solver, "cusolverDnDpotrf", &cuda.potrf) &&
+        find(driver, "cuMemAlloc_v2", &cuda.allocate) &&
+        find(driver, "cuMemFree_v2", &cuda.release) &&
+        find(driver, "cuMemcpyDtoHAsync_v2", &cuda.fetch) &&
+        find(driver, "cuStreamSynchronize", &cuda.finish);
 }
 
-static bool is_loaded(void)
+/* Is what a body needs there? Each that is not is told. */
+static bool is_there(const bool *good, const char *library)
 {
     (void)pthread_once(&once, load);
-    return cuda.good;
+    if (!*good)
+        (void)fprintf(stderr, "%s cannot be loaded: a body for CUDA fails\n",
+                      library);
+    return *good;
+}
+
+static void *blas_for(const bool *good)
+{
+    return is_there(good, "cuBLAS") ? castell_cublas() : NULL;
+}
+
+int app_cuda_sgemm(const struct app_product *what, const float *a,
+                   const float *b, float *c)
+{
+    static const float one = 1;
+    static const float zero = 0;
+    void *blas = blas_for(&cuda.sgemm_good);
+
+    return !blas ||
+           cuda.sgemm(blas, what->a_turned ? OP_T : OP_N,
+                      what->b_turned ? OP_T : OP_N, what->m, what->n, what->k,
+                      &one, a, what->a_turned ? what->k : what->m, b,
+                      what->b_turned ? what->n : what->k, &zero, c, what->m);
 }
 
 int app_cuda_gemm(const struct app_cuda_gemm *what, const double *a,
                   const double *b, double *c)
 {
-    void *blas = is_loaded() ? castell_cublas() : NULL;
+    void *blas = blas_for(&cuda.blas_good);
 
     return !blas || cuda.gemm(blas, OP_N, what->transposed ? OP_T : OP_N,
                               what->m, what->n, what->k, &what->alpha, a,
@@ -91,7 +124,7 @@ int app_cuda_syrk(int n, int k, const double *a, double *c)
 {
     static const double minus_one = -1;
     static const double one = 1;
-    void *blas = is_loaded() ? castell_cublas() : NULL;
+    void *blas = blas_for(&cuda.blas_good);
 
     return !blas || cuda.syrk(blas, FILL_LOWER, OP_N, n, k, &minus_one, a, n,
                               &one, c, n);
@@ -100,7 +133,7 @@ int app_cuda_syrk(int n, int k, const double *a, double *c)
 int app_cuda_trsm(int m, int n, const double *l, double *a)
 {
     static const double one = 1;
-    void *blas = is_loaded() ? castell_cublas() : NULL;
+    void *blas = blas_for(&cuda.blas_good);
 
     return !blas || cuda.trsm(blas, SIDE_RIGHT, FILL_LOWER, OP_T, NON_UNIT, m,
                               n, &one, l, n, a, m);
@@ -133,7 +166,8 @@ static uint64_t workspace(int device, int size)
    kernels find, and say so in device memory. */
 int app_cuda_potrf(int n, double *a)
 {
-    void *solver = is_loaded() ? castell_cusolver() : NULL;
+    void *solver =
+        is_there(&cuda.solver_good, "cuSOLVER") ? castell_cusolver() : NULL;
     struct CUstream_st *stream = castell_cuda_stream();
     uint64_t work = 0;
     uint64_t info;

@@ -7,6 +7,8 @@
 #ifndef APPS_COMMON_CUDA_H
 #define APPS_COMMON_CUDA_H
 
+#include "common/kernel.h"
+
 #include <stdbool.h>
 
 /* c = alpha a b + beta c, or with b transposed: c is m x n, a is m x k. */
@@ -18,6 +20,10 @@ struct app_cuda_gemm {
 
 int app_cuda_gemm(const struct app_cuda_gemm *what, const double *a,
                   const double *b, double *c);
+
+/* The product of floats; it uses no tensor cores, which round more. */
+int app_cuda_sgemm(const struct app_product *what, const float *a,
+                   const float *b, float *c);
 
 /* The lower half of c = c - a a', which is n x n; a = a l'^-1, of m x n; and
    a = l, where a = l l', in place of the lower half of a. */

@@ -2,10 +2,10 @@
  * kmeans - sort images into K clusters of similar ones, by tasks.
  *
  * Lloyd's algorithm: each image goes to the nearest of K centres, then each
- * centre moves to the mean of its images, and so on. A task takes one part of
- * the images; what it adds to the totals of the clusters it adds to a private
- * copy, which reduction(+: ...) makes and combines. One more task moves the
- * centres. main() waits for nothing but the end.
+ * centre moves to the mean of its images, and so on. One task finds the nearest
+ * centres of a part of the images; another one adds them to the totals of the
+ * clusters, in a private copy, which reduction(+: ...) makes and combines. One more
+ * moves the centres. main() waits for nothing but the end.
  */
 #include "common/app.h"
 #include "common/images.h"
@@ -18,47 +18,68 @@
 /* The totals of one cluster: `pixels` sums, and these two. */
 enum { SIZE = 0, SPREAD = 1, EXTRA = 2 };
 
+/* Devices need room for each image. */
+#ifdef APP_GPU
+enum { EACH = 1 };
+#else
+enum { EACH = 0 };
+#endif
+
 /* ---- Tasks -------------------------------------------------------------- */
 
 /*
- * Find the nearest centre of each image and add the image to that cluster's
- * totals: its pixels, 1 to the size, its squared distance to the spread.
+ * Find the nearest centre of each image, and its squared distance.
  *
- * |x - c|^2 = |x|^2 - 2 c x + |c|^2, and the products of an image with all
- * centres are one product of a matrix and a vector. Pixels are whole numbers,
- * so their sums are exact.
+ * |x - c|^2 = |x|^2 - 2 c x + |c|^2. The products of images with all centres are a
+ * product of two matrices, of which this takes one row at a time.
  */
 #pragma castell task in(images[0:count*pixels], centres[0:k*pixels]) \
-    out(nearest[0:count], work[0:pixels + k]) \
-    reduction(+: totals[0:k*(pixels + EXTRA)])
-static void assign(int count, int pixels, int k, const uint8_t *images,
-                   const double *centres, int *nearest, double *work,
-                   double *totals)
+    out(work[0:pixels + k*(2 + EACH*count)], nearest[0:count], distances[0:count])
+static int find_nearest(int count, int pixels, int k, const uint8_t *images,
+                        const double *centres, double *work, int *nearest,
+                        double *distances)
 {
-    double *x = work;
-    double *distances = work + pixels;
+    double *norms = work;
+    double *of = work + k;
+    double *x = work + 2 * (long)k;
 
+    for (long c = 0; c < k; c++)
+        norms[c] = cblas_ddot(pixels, centres + c * pixels, 1,
+                              centres + c * pixels, 1);
     for (int i = 0; i < count; i++) {
         long best = 0;
-        double *total;
 
         for (int p = 0; p < pixels; p++)
-            x[p] = (double)images[i * pixels + p];
-        for (long c = 0; c < k; c++)
-            distances[c] = cblas_ddot(pixels, centres + c * pixels, 1,
-                                      centres + c * pixels, 1);
+            x[p] = (double)images[(long)i * pixels + p];
+        memcpy(of, norms, sizeof(*of) * (size_t)k);
         cblas_dgemv(CblasRowMajor, CblasNoTrans, k, pixels, -2, centres, pixels,
-                    x, 1, 1, distances, 1);
+                    x, 1, 1, of, 1);
         for (long c = 1; c < k; c++)
-            best = distances[c] < distances[best] ? c : best;
-
+            best = of[c] < of[best] ? c : best;
         nearest[i] = (int)best;
-        total = totals + best * (pixels + EXTRA);
-        cblas_daxpy(pixels, 1, x, 1, total, 1);
-        total[pixels + SIZE] += 1;
-        total[pixels + SPREAD] +=
-            distances[best] + cblas_ddot(pixels, x, 1, x, 1);
+        distances[i] = of[best] + cblas_ddot(pixels, x, 1, x, 1);
     }
+    return 0;
+}
+
+/* Add each image to the totals of its cluster: its pixels, 1 to the size, its
+   squared distance to the spread. Pixels are whole numbers: their sums are exact. */
+#pragma castell task in(images[0:count*pixels]) \
+    in(nearest[0:count], distances[0:count]) \
+    reduction(+: totals[0:k*(pixels + EXTRA)])
+static void add_images(int count, int pixels, int k, const uint8_t *images,
+                       const int *nearest, const double *distances,
+                       double *totals)
+{
+    for (int i = 0; i < count; i++) {
+        double *total = totals + (long)nearest[i] * (pixels + EXTRA);
+
+        for (int p = 0; p < pixels; p++)
+            total[p] += (double)images[(long)i * pixels + p];
+        total[pixels + SIZE] += 1;
+        total[pixels + SPREAD] += distances[i];
+    }
+    (void)k;
 }
 
 /* Centres move to the means of their images, one without images stays; the
@@ -78,6 +99,10 @@ static void move_centres(int pixels, int k, double *totals, double *centres,
     }
     memset(totals, 0, sizeof(*totals) * (size_t)k * (size_t)(pixels + EXTRA));
 }
+
+#ifdef APP_GPU
+#include "kmeans/gpu.h"
+#endif
 
 /* ---- The same by plain loops -------------------------------------------- */
 
@@ -136,9 +161,10 @@ struct clusters {
     int iterations;
     double *centres;
     double *totals;
-    double *work;   /* of each part: pixels + k */
-    double *spread; /* of each iteration */
-    int *nearest;   /* of each image */
+    double *work;      /* of each part: see work_size() */
+    double *spread;    /* of each iteration */
+    int *nearest;      /* of each image */
+    double *distances; /* the same, squared */
 };
 
 /* K images, no two of them one, become the first centres. */
@@ -161,6 +187,12 @@ static void choose_centres(const struct app_images *images, int k, int seed,
     }
 }
 
+/* What one part needs. */
+static long work_size(int pixels, int k, int part)
+{
+    return pixels + (long)k * (2 + EACH * part);
+}
+
 static struct clusters clusters_create(const struct app_images *images, int k,
                                        int part, int iterations)
 {
@@ -172,9 +204,10 @@ static struct clusters clusters_create(const struct app_images *images, int k,
         .iterations = iterations,
         .centres = app_alloc((long)k * pixels, sizeof(double)),
         .totals = app_alloc((long)k * (pixels + EXTRA), sizeof(double)),
-        .work = app_alloc((long)parts * (pixels + k), sizeof(double)),
+        .work = app_alloc(parts * work_size(pixels, k, part), sizeof(double)),
         .spread = app_alloc(iterations, sizeof(double)),
         .nearest = app_alloc(images->count, sizeof(int)),
+        .distances = app_alloc(images->count, sizeof(double)),
     };
 
     memset(clusters.totals, 0,
@@ -189,6 +222,7 @@ static void clusters_destroy(struct clusters *clusters)
     castell_free(clusters->work);
     castell_free(clusters->spread);
     castell_free(clusters->nearest);
+    castell_free(clusters->distances);
 }
 
 static void run(const struct app_images *images, const struct clusters *to)
@@ -198,12 +232,15 @@ static void run(const struct app_images *images, const struct clusters *to)
     for (int r = 0; r < to->iterations; r++) {
         for (int first = 0; first < images->count; first += to->part) {
             int left = images->count - first;
+            int count = left < to->part ? left : to->part;
+            const uint8_t *part = images->data + (long)first * pixels;
 
-            assign(left < to->part ? left : to->part, pixels, to->k,
-                   images->data + (long)first * pixels, to->centres,
-                   to->nearest + first,
-                   to->work + (long)first / to->part * (pixels + to->k),
-                   to->totals);
+            find_nearest(count, pixels, to->k, part, to->centres,
+                         to->work + first / to->part *
+                                        work_size(pixels, to->k, to->part),
+                         to->nearest + first, to->distances + first);
+            add_images(count, pixels, to->k, part, to->nearest + first,
+                       to->distances + first, to->totals);
         }
         move_centres(pixels, to->k, to->totals, to->centres, &to->spread[r]);
     }

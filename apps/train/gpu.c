@@ -1,22 +1,14 @@
+/* The tasks of a perceptron on devices, their bodies, and who submits them. */
 #include "train/gpu.h"
 
 #include "common/app.h"
-#include "train/kernels.h"
+#include "train/perceptron.h"
 
 #include <castell.h>
-#include <castell_opencl.h>
+#include <castell_device.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { SIZES_MAX = 18, ARGUMENTS_MAX = 12 };
-
-/* A perceptron, as bodies get it: by value, for what they read is on a device.
-   size[0] are the bytes of a sample, the last one is how many classes. */
-struct perceptron {
-    int layers;
-    int size[SIZES_MAX];
-};
 
 /* One shard. */
 struct shard {
@@ -71,33 +63,11 @@ int add_on_device(int count, real *to, const real *from);
 int move_on_device(struct rates rates, int count, const real *g, real *w,
                    real *v);
 
-/* ---- Bodies: OpenCL ----------------------------------------------------- */
+#pragma castell task in(g[0:count]) inout(w[0:count], m[0:count], v[0:count])
+int adam_on_device(struct rates rates, int count, const real *g, real *w,
+                   real *m, real *v);
 
-struct call {
-    struct castell_opencl_argument arguments[ARGUMENTS_MAX];
-    uint32_t count;
-};
-
-static void put(struct call *call, const void *value, size_t size)
-{
-    call->arguments[call->count++] =
-        (struct castell_opencl_argument){size, value};
-}
-
-#define PUT(call, variable) put(call, &(variable), sizeof(variable))
-
-static int launch(const char *source, const char *name, int width, int height,
-                  const struct call *call)
-{
-    const struct castell_opencl_range range = {
-        2, {(size_t)width, (size_t)height}, {0}};
-
-    if (castell_opencl_launch(source, name, &range, call->arguments,
-                              call->count) >= 0)
-        return 0;
-    fprintf(stderr, "train: %s: %s\n", name, castell_error_text());
-    return 1;
-}
+/* ---- Bodies -------------------------------------------------------------- */
 
 static uint32_t process_here(void)
 {
@@ -108,92 +78,24 @@ static uint32_t process_here(void)
            (uint32_t)getpid();
 }
 
-/* Where a layer's numbers are in `work`, and its parameters among all. */
-struct place {
-    long x, y, dx, dy;
-    long first;
-};
-
-static struct place place_of(const struct perceptron *net, int rows, int layer)
+static int learn_by(const struct app_device *device,
+                    const struct shard *shard, const real *weights,
+                    const struct perceptron_samples *samples, real *work,
+                    real *gradient)
 {
-    struct place place = {0};
-    long all = 0;
+    struct perceptron_samples all = *samples;
 
-    for (int i = 0; i <= net->layers; i++)
-        all += (long)rows * net->size[i];
-    for (int i = 0; i < layer; i++) {
-        place.x += (long)rows * net->size[i];
-        place.first += ((long)net->size[i] + 1) * net->size[i + 1];
-    }
-    place.y = place.x + (long)rows * net->size[layer];
-    place.dx = all + place.x;
-    place.dy = all + place.y;
-    return place;
+    all.rows = shard->part.count;
+    all.process = process_here();
+    all.executor = castell_executor();
+    return perceptron_forward(device, &shard->net, &all, weights, work) ||
+           perceptron_backward(device, &shard->net, all.rows, weights, work,
+                               gradient);
 }
 
-static int forward(const struct perceptron *net, int rows, const real *weights,
-                   real *work)
-{
-    int failed = 0;
-
-    for (int i = 0; i < net->layers; i++) {
-        struct place at = place_of(net, rows, i);
-        int in = net->size[i];
-        int out = net->size[i + 1];
-        int relu = i < net->layers - 1;
-        struct call call = {.count = 0};
-
-        PUT(&call, rows);
-        PUT(&call, in);
-        PUT(&call, out);
-        PUT(&call, relu);
-        PUT(&call, weights);
-        PUT(&call, at.first);
-        PUT(&call, work);
-        PUT(&call, at.x);
-        PUT(&call, at.y);
-        failed |= launch(kernels_forward, "dense", out, rows, &call);
-    }
-    return failed;
-}
-
-static int backward(const struct perceptron *net, int rows, const real *weights,
-                    real *work, real *gradient)
-{
-    int failed = 0;
-
-    for (int i = net->layers - 1; i >= 0; i--) {
-        struct place at = place_of(net, rows, i);
-        int in = net->size[i];
-        int out = net->size[i + 1];
-        struct call by_weights = {.count = 0};
-        struct call by_input = {.count = 0};
-
-        PUT(&by_weights, rows);
-        PUT(&by_weights, in);
-        PUT(&by_weights, out);
-        PUT(&by_weights, work);
-        PUT(&by_weights, at.x);
-        PUT(&by_weights, at.dy);
-        PUT(&by_weights, gradient);
-        PUT(&by_weights, at.first);
-        failed |= launch(kernels_backward, "by_weights", out, in + 1,
-                         &by_weights);
-        if (i == 0)
-            break;
-        PUT(&by_input, rows);
-        PUT(&by_input, in);
-        PUT(&by_input, out);
-        PUT(&by_input, weights);
-        PUT(&by_input, at.first);
-        PUT(&by_input, work);
-        PUT(&by_input, at.x);
-        PUT(&by_input, at.dy);
-        PUT(&by_input, at.dx);
-        failed |= launch(kernels_backward, "by_input", in, rows, &by_input);
-    }
-    return failed;
-}
+#define SAMPLES(bytes, labels, order, losses, who)                             \
+    (&(struct perceptron_samples){                                             \
+        0, bytes, labels, order, losses, who, 0, 0})
 
 #pragma castell implements(learn_on_device) device(opencl) \
     constraint(gpus=1) async
@@ -202,47 +104,32 @@ static int learn_opencl(struct shard shard, const real *weights,
                         const int *order, real *work, real *gradient,
                         real *losses, uint32_t *who)
 {
-    const struct perceptron net = shard.net;
-    int rows = shard.part.count;
-    struct place last = place_of(&net, rows, net.layers - 1);
-    uint32_t process = process_here();
-    uint32_t executor = castell_executor();
-    struct call pixels = {.count = 0};
-    struct call loss = {.count = 0};
+    return learn_by(&app_device_opencl, &shard, weights,
+                 SAMPLES(bytes, labels, order, losses, who), work, gradient);
+}
 
-    PUT(&pixels, rows);
-    PUT(&pixels, net.size[0]);
-    PUT(&pixels, bytes);
-    PUT(&pixels, order);
-    PUT(&pixels, work);
-    PUT(&loss, rows);
-    PUT(&loss, net.size[net.layers]);
-    PUT(&loss, labels);
-    PUT(&loss, order);
-    PUT(&loss, process);
-    PUT(&loss, executor);
-    PUT(&loss, work);
-    PUT(&loss, last.y);
-    PUT(&loss, last.dy);
-    PUT(&loss, losses);
-    PUT(&loss, who);
-    return launch(kernels_forward, "pixels", net.size[0], rows,
-                  &pixels) ||
-           forward(&net, rows, weights, work) ||
-           launch(kernels_loss, "loss", rows, 1, &loss) ||
-           backward(&net, rows, weights, work, gradient);
+#pragma castell implements(learn_on_device) device(cuda) \
+    constraint(gpus=1) async
+static int learn_cuda(struct shard shard, const real *weights,
+                      const uint8_t *bytes, const uint8_t *labels,
+                      const int *order, real *work, real *gradient,
+                      real *losses, uint32_t *who)
+{
+    return learn_by(&app_device_cuda, &shard, weights,
+                 SAMPLES(bytes, labels, order, losses, who), work, gradient);
 }
 
 #pragma castell implements(add_on_device) device(opencl) constraint(gpus=1) \
     async
 static int add_opencl(int count, real *to, const real *from)
 {
-    struct call call = {.count = 0};
+    return perceptron_add(&app_device_opencl, count, to, from);
+}
 
-    PUT(&call, count);
-    PUT(&call, to);
-    PUT(&call, from);
-    return launch(kernels_move, "add", count, 1, &call);
+#pragma castell implements(add_on_device) device(cuda) constraint(gpus=1) async
+static int add_cuda(int count, real *to, const real *from)
+{
+    return perceptron_add(&app_device_cuda, count, to, from);
 }
 
 #pragma castell implements(move_on_device) device(opencl) constraint(gpus=1) \
@@ -250,19 +137,29 @@ static int add_opencl(int count, real *to, const real *from)
 static int move_opencl(struct rates rates, int count, const real *g, real *w,
                        real *v)
 {
-    real momentum = (real)rates.momentum;
-    real pull = (real)(rates.learning * rates.scale);
-    real decay = (real)(rates.learning * rates.decay);
-    struct call call = {.count = 0};
+    return perceptron_sgd(&app_device_opencl, &rates, count, g, w, v);
+}
 
-    PUT(&call, count);
-    PUT(&call, momentum);
-    PUT(&call, pull);
-    PUT(&call, decay);
-    PUT(&call, g);
-    PUT(&call, w);
-    PUT(&call, v);
-    return launch(kernels_move, "sgd", count, 1, &call);
+#pragma castell implements(move_on_device) device(cuda) constraint(gpus=1) async
+static int move_cuda(struct rates rates, int count, const real *g, real *w,
+                     real *v)
+{
+    return perceptron_sgd(&app_device_cuda, &rates, count, g, w, v);
+}
+
+#pragma castell implements(adam_on_device) device(opencl) constraint(gpus=1) \
+    async
+static int adam_opencl(struct rates rates, int count, const real *g, real *w,
+                       real *m, real *v)
+{
+    return perceptron_adam(&app_device_opencl, &rates, count, g, w, m, v);
+}
+
+#pragma castell implements(adam_on_device) device(cuda) constraint(gpus=1) async
+static int adam_cuda(struct rates rates, int count, const real *g, real *w,
+                     real *m, real *v)
+{
+    return perceptron_adam(&app_device_cuda, &rates, count, g, w, m, v);
 }
 
 /* ---- Submitting --------------------------------------------------------- */
@@ -298,16 +195,21 @@ void gpu_submit_sum(struct trainer *t, int shards)
 
 void gpu_submit_move(struct trainer *t, struct rates rates)
 {
-    move_on_device(rates, t->net->parameters, t->gradient, t->weights,
-                   t->first);
+    if (t->how.optimiser == OPTIMISER_SGD)
+        move_on_device(rates, t->net->parameters, t->gradient, t->weights,
+                       t->first);
+    else
+        adam_on_device(rates, t->net->parameters, t->gradient, t->weights,
+                       t->first, t->second);
 }
 
 /* ---- Its life ----------------------------------------------------------- */
 
 void gpu_choose(const char *device)
 {
-    if (strcmp(device, "cpu") && strcmp(device, "opencl"))
-        app_die(2, "--device is cpu or opencl, not '%s'", device);
+    if (strcmp(device, "cpu") && strcmp(device, "opencl") &&
+        strcmp(device, "cuda"))
+        app_die(2, "--device is cpu, cuda or opencl, not '%s'", device);
     setenv("CASTELL_DEVICES", strcmp(device, "cpu") ? device : "none", 1);
 }
 
@@ -315,16 +217,14 @@ struct gpu *gpu_create(struct trainer *t)
 {
     struct gpu *gpu = app_alloc(1, sizeof(*gpu));
     long rows = (long)TRAINER_WINDOW * t->shards;
-    long numbers = t->net->sample;
 
     *gpu = (struct gpu){.net.size[0] = t->net->sample};
     for (int i = 0; i < t->net->layers; i++) {
         if (t->net->layer[i].kind != LAYER_DENSE)
             continue;
         gpu->net.size[++gpu->net.layers] = t->net->layer[i].out;
-        numbers += t->net->layer[i].out;
     }
-    gpu->work_size = 2 * numbers * t->how.shard;
+    gpu->work_size = perceptron_work(&gpu->net, t->how.shard);
     gpu->order = app_alloc(rows * t->how.shard, sizeof(int));
     gpu->losses = app_alloc(rows * t->how.shard, sizeof(real));
     gpu->who = app_alloc(2 * rows, sizeof(uint32_t));

@@ -1,20 +1,20 @@
 /*
- * kernels.h - what a perceptron computes on a device: the source of kernels of
- * OpenCL, as strings, of which each is a program.
+ * kernels.h - what a perceptron computes on a device: the source of kernels, of
+ * which each is a program; see common/kernel.h.
  *
  * All numbers between layers are in `work`, at the places that are told; a sum is
  * one work item's, first to last: its bits do not depend on who else computes.
- * No line may be a preprocessor's: the text is the argument of a macro.
  */
 #ifndef APPS_TRAIN_KERNELS_H
 #define APPS_TRAIN_KERNELS_H
 
-#define KERNELS(...) #__VA_ARGS__
+#include "common/kernel.h"
 
-/* Bytes become numbers; a layer with its bias, and max(y, 0) where `relu`. */
-static const char kernels_forward[] = KERNELS(
-    kernel void pixels(int rows, int width, global const uchar *bytes,
-                       global const int *order, global float *work) {
+/* Bytes become numbers; a layer with its bias, and max(y, 0) where `relu`. Products
+   are there already but where it `adds` them up itself. */
+static const struct app_kernels kernels_forward = APP_KERNELS(
+    kernel void pixels(int rows, int width, buffer const uchar *bytes,
+                       buffer const int *order, buffer float *work) {
         int i = get_global_id(0);
         int row = get_global_id(1);
 
@@ -23,9 +23,9 @@ static const char kernels_forward[] = KERNELS(
                 ((float)bytes[(long)order[row] * width + i] - 73) / 90;
     }
 
-    kernel void dense(int rows, int in, int out, int relu,
-                      global const float *weights, long first,
-                      global float *work, long x, long y) {
+    kernel void dense(int rows, int in, int out, int relu, int adds,
+                      buffer const float *weights, long first,
+                      buffer float *work, long x, long y) {
         int o = get_global_id(0);
         int row = get_global_id(1);
         float sum;
@@ -33,19 +33,21 @@ static const char kernels_forward[] = KERNELS(
         if (o >= out || row >= rows)
             return;
         sum = weights[first + (long)in * out + o];
-        for (int i = 0; i < in; i++)
+        for (int i = 0; adds && i < in; i++)
             sum += work[x + (long)row * in + i] *
                    weights[first + (long)i * out + o];
+        if (!adds)
+            sum += work[y + (long)row * out + o];
         work[y + (long)row * out + o] = relu && !(sum > 0) ? 0 : sum;
     });
 
 /* The loss of each row, and its derivatives by what the last layer gave; who
    computes is noted for main(). */
-static const char kernels_loss[] = KERNELS(
-    kernel void loss(int rows, int classes, global const uchar *labels,
-                     global const int *order, uint process, uint executor,
-                     global float *work, long z, long dz,
-                     global float *losses, global uint *who) {
+static const struct app_kernels kernels_loss = APP_KERNELS(
+    kernel void loss(int rows, int classes, buffer const uchar *labels,
+                     buffer const int *order, uint process, uint executor,
+                     buffer float *work, long z, long dz,
+                     buffer float *losses, buffer uint *who) {
         int row = get_global_id(0);
         float sum = 0;
         float most;
@@ -72,14 +74,14 @@ static const char kernels_loss[] = KERNELS(
         }
     });
 
-/* The derivatives by a layer's weights and, below them, its bias; and by what
-   it reads, which max(x, 0) gave. */
-static const char kernels_backward[] = KERNELS(
-    kernel void by_weights(int rows, int in, int out,
-                           global const float *work, long x, long dy,
-                           global float *gradient, long first) {
+/* The derivatives by a layer's weights from `begin` and, below them, its bias; and by
+   what it reads, which max(x, 0) gave. */
+static const struct app_kernels kernels_backward = APP_KERNELS(
+    kernel void by_weights(int rows, int in, int out, int begin,
+                           buffer const float *work, long x, long dy,
+                           buffer float *gradient, long first) {
         int o = get_global_id(0);
-        int i = get_global_id(1);
+        int i = begin + get_global_id(1);
         float sum = 0;
 
         if (o >= out || i > in)
@@ -92,24 +94,26 @@ static const char kernels_backward[] = KERNELS(
         gradient[first + (long)i * out + o] = sum;
     }
 
-    kernel void by_input(int rows, int in, int out,
-                         global const float *weights, long first,
-                         global float *work, long x, long dy, long dx) {
+    kernel void by_input(int rows, int in, int out, int adds,
+                         buffer const float *weights, long first,
+                         buffer float *work, long x, long dy, long dx) {
         int i = get_global_id(0);
         int row = get_global_id(1);
         float sum = 0;
 
         if (i >= in || row >= rows)
             return;
-        for (int o = 0; o < out; o++)
+        if (!adds)
+            sum = work[dx + (long)row * in + i];
+        for (int o = 0; adds && o < out; o++)
             sum += work[dy + (long)row * out + o] *
                    weights[first + (long)i * out + o];
         work[dx + (long)row * in + i] =
             work[x + (long)row * in + i] > 0 ? sum : 0;
     });
 
-static const char kernels_move[] = KERNELS(
-    kernel void add(int count, global float *to, global const float *from) {
+static const struct app_kernels kernels_move = APP_KERNELS(
+    kernel void add(int count, buffer float *to, buffer const float *from) {
         int i = get_global_id(0);
 
         if (i < count)
@@ -117,13 +121,27 @@ static const char kernels_move[] = KERNELS(
     }
 
     kernel void sgd(int count, float momentum, float pull, float decay,
-                    global const float *g, global float *w, global float *v) {
+                    buffer const float *g, buffer float *w, buffer float *v) {
         int i = get_global_id(0);
 
         if (i >= count)
             return;
         v[i] = momentum * v[i] - pull * g[i] - decay * w[i];
         w[i] += v[i];
+    }
+
+    kernel void adam(int count, float scale, float decay, float first,
+                     float second, buffer const float *g, buffer float *w,
+                     buffer float *m, buffer float *v) {
+        int i = get_global_id(0);
+        float a;
+
+        if (i >= count)
+            return;
+        a = scale * g[i];
+        m[i] = 0.9f * m[i] + (1 - 0.9f) * a;
+        v[i] = 0.999f * v[i] + (1 - 0.999f) * a * a;
+        w[i] -= first * m[i] / (sqrt(v[i] * second) + 1e-8f) + decay * w[i];
     });
 
 #endif

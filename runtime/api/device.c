@@ -95,29 +95,66 @@ enum castell_status cst_api_devices_begin(struct cst_run *run)
     return status == CASTELL_OK ? tell_limits(run) : status;
 }
 
+enum { WORDS_SIZE = 512 };
+
+/* Which devices there are bodies for, and, of each, why there is none here. */
+static void say_devices(const struct cst_kind *kind, char names[WORDS_SIZE],
+                        char reasons[WORDS_SIZE])
+{
+    uint32_t choices = atomic_load(&kind->choices_count);
+    uint32_t said = 0;
+    size_t names_used = 0;
+    size_t used = 0;
+
+    for (uint32_t i = 0; i < choices; i++) {
+        enum castell_device device = kind->choices[i].device;
+        const char *name = device == CASTELL_CUDA ? "CUDA" : "OpenCL";
+        const char *why = cst_depot_why_not(cst_run()->depot, device);
+
+        if (!cst_device_has_memory(device) || said >> device & 1)
+            continue;
+        names_used +=
+            (size_t)snprintf(names + names_used, WORDS_SIZE - names_used,
+                             "%s%s", said ? " or " : "", name);
+        if (used < WORDS_SIZE)
+            used += (size_t)snprintf(
+                reasons + used, WORDS_SIZE - used, "%s%s%s%s", said ? "; " : "",
+                choices > 1 ? name : "", choices > 1 ? ": " : "",
+                why ? why : "there is none");
+        said |= UINT32_C(1) << device;
+    }
+}
+
 static enum castell_status refuse_device(const struct cst_kind *kind,
                                          const char *where)
 {
     const struct cst_run *run = cst_run();
     enum castell_device device = kind->choices[0].device;
-    const char *why =
-        "devices are looked for when castell_start() knows of a task that "
-        "wants one: declare it before";
+    char names[WORDS_SIZE] = "";
+    char reasons[WORDS_SIZE] = "";
+    const char *why = reasons;
 
-    if (run->depot && kind->flags & CASTELL_ISOLATED)
-        why = "it is isolated or has a timeout, which devices cannot give";
-    else if (run->depot && !(run->limits.devices >> device & 1))
-        why = cst_depot_why_not(run->depot, device);
-    else if (run->depot)
+    if (run->depot && !(kind->flags & CASTELL_ISOLATED) &&
+        run->limits.devices >> device & 1)
         return cst_constraint_check(&run->limits, &kind->choices[0].constraint,
                                     kind->label, where);
+    if (run->depot)
+        say_devices(kind, names, reasons);
+    else
+        why =
+            "devices are looked for when castell_start() knows of a task that "
+            "wants one: declare it before";
+    if (run->depot && kind->flags & CASTELL_ISOLATED)
+        why = "it is isolated or has a timeout, which devices cannot give";
     return cst_fail(CASTELL_ERR_UNSATISFIABLE,
                     "task %s%s%s%s needs a device of %s; the nearest node, %s, "
                     "has none for it: %s",
                     kind->label, where ? " (" : "", where ? where : "",
                     where ? ")" : "",
-                    device == CASTELL_CUDA ? "CUDA" : "OpenCL",
-                    run->limits.name, why ? why : "there is none");
+                    names[0]                 ? names
+                    : device == CASTELL_CUDA ? "CUDA"
+                                             : "OpenCL",
+                    run->limits.name, why);
 }
 
 /* Private copies, and what several write at one time, are in main memory: that

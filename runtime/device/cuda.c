@@ -236,6 +236,7 @@ static void device_close(void *handle)
     if (device->context) {
         (void)device->cuda->cuCtxPushCurrent_v2(device->context);
         cst_cuda_drop_handles(device);
+        cst_cuda_drop_sources(device);
         cst_cuda_drop_events(device);
         for (int i = 0; i < CST_DEVICE_QUEUES; i++)
             if (device->streams[i])

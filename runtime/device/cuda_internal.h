@@ -9,6 +9,7 @@
 #define CST_DEVICE_CUDA_INTERNAL_H
 
 #include "device/device.h"
+#include "device/sources.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,10 +17,13 @@
 struct CUctx_st;
 struct CUstream_st;
 struct CUevent_st;
+struct CUmod_st;
+struct CUfunc_st;
 
 /* Results that mean something to us. */
 enum cst_cu_result {
     CST_CU_SUCCESS = 0,
+    CST_CU_INVALID_VALUE = 1,
     CST_CU_OUT_OF_MEMORY = 2,
     CST_CU_DEINITIALIZED = 4,
     CST_CU_DEVICE_UNAVAILABLE = 46,
@@ -27,6 +31,7 @@ enum cst_cu_result {
     CST_CU_ECC_UNCORRECTABLE = 214,
     CST_CU_NVLINK_UNCORRECTABLE = 220,
     CST_CU_CONTAINED = 226,
+    CST_CU_NOT_FOUND = 500,
     CST_CU_NOT_READY = 600,
     CST_CU_ILLEGAL_ADDRESS = 700,
     CST_CU_LAUNCH_TIMEOUT = 702,
@@ -117,6 +122,13 @@ struct cst_cu_copy_2d {
     call(cuEventSynchronize, struct CUevent_st *)                              \
     call(cuEventElapsedTime, float *, struct CUevent_st *,                     \
          struct CUevent_st *)                                                  \
+    call(cuModuleLoadData, struct CUmod_st **, const void *)                   \
+    call(cuModuleUnload, struct CUmod_st *)                                    \
+    call(cuModuleGetFunction, struct CUfunc_st **, struct CUmod_st *,          \
+         const char *)                                                         \
+    call(cuLaunchKernel, struct CUfunc_st *, unsigned int, unsigned int,       \
+         unsigned int, unsigned int, unsigned int, unsigned int,               \
+         unsigned int, struct CUstream_st *, void **, void **)                 \
     call(cuGetErrorName, int, const char **)                                   \
     call(cuGetErrorString, int, const char **)
 /* clang-format on */
@@ -158,6 +170,7 @@ struct cst_cuda_device {
     uint64_t peers_asked; /* by number, of the first 64: access is decided */
     /* [0]: for CST_DEVICE_RUN; then for lanes */
     struct cst_cuda_handle handles[CST_DEVICE_LANES + 1][CST_CUDA_LIBRARIES];
+    struct cst_sources sources; /* what is built: modules and functions */
 };
 
 /* After such a code nothing works in the context any more. */
@@ -211,7 +224,16 @@ uint64_t cst_cuda_event_elapsed_ns(void *handle, void *from, void *to);
 enum castell_status cst_cuda_finish(void *handle, enum cst_device_queue queue);
 void cst_cuda_drop_events(struct cst_cuda_device *device);
 
-/* cuda_libraries.c: of close(). */
+/* cuda_libraries.c: the calling thread's body's device and queue, or NULL with an
+   error text; of close(). */
+struct cst_cuda_device *cst_cuda_here(enum cst_device_queue *ret_queue);
 void cst_cuda_drop_handles(struct cst_cuda_device *device);
+
+/* cuda_compile.c: code for devices of that capability, freed by cst_free();
+   NULL, with an error text. Any thread. */
+char *cst_cuda_compile(const char *source, int major, int minor);
+
+/* cuda_kernel.c: of close(). */
+void cst_cuda_drop_sources(struct cst_cuda_device *device);
 
 #endif

@@ -10,29 +10,31 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* The calls of a library that make a handle, and its names, newest first. */
+/* The calls of a library that make a handle, and its names, newest first; then
+   where NVIDIA's own packages put it, which not every loader is told. */
 static const struct {
     const char *name;
     const char *create;
     const char *set_stream;
     const char *destroy;
-    const char *files[4];
+    const char *files[5];
 } libraries[CST_CUDA_LIBRARIES] = {
     [CST_CUDA_BLAS] = {"cuBLAS",
                        "cublasCreate_v2",
                        "cublasSetStream_v2",
                        "cublasDestroy_v2",
                        {"libcublas.so.13", "libcublas.so.12", "libcublas.so.11",
-                        "libcublas.so"}},
+                        "libcublas.so", "/usr/local/cuda/lib64/libcublas.so"}},
     [CST_CUDA_SOLVER] = {"cuSOLVER",
                          "cusolverDnCreate",
                          "cusolverDnSetStream",
                          "cusolverDnDestroy",
                          {"libcusolver.so.12", "libcusolver.so.11",
-                          "libcusolver.so.10", "libcusolver.so"}},
+                          "libcusolver.so.10", "libcusolver.so",
+                          "/usr/local/cuda/lib64/libcusolver.so"}},
 };
 
-static struct cst_cuda_device *here(enum cst_device_queue *ret_queue)
+struct cst_cuda_device *cst_cuda_here(enum cst_device_queue *ret_queue)
 {
     const struct cst_device_here *device = cst_device_here();
 
@@ -51,7 +53,7 @@ static bool find_library(enum cst_cuda_library which, void **ret_library)
     *ret_library = RTLD_DEFAULT;
     if (dlsym(RTLD_DEFAULT, libraries[which].create))
         return true;
-    for (int i = 0; i < 4 && !library; i++)
+    for (int i = 0; i < 5 && !library; i++)
         library = dlopen(libraries[which].files[i], RTLD_NOW);
     if (!library)
         cst_fail_text("%s is not there: the program is not linked with it, and "
@@ -106,7 +108,7 @@ static void make_handle(struct cst_cuda_device *device,
 static void *handle_of(enum cst_cuda_library which)
 {
     enum cst_device_queue queue;
-    struct cst_cuda_device *device = here(&queue);
+    struct cst_cuda_device *device = cst_cuda_here(&queue);
     struct cst_cuda_handle *made;
     void *handle;
 
@@ -137,7 +139,7 @@ void cst_cuda_drop_handles(struct cst_cuda_device *device)
 struct CUstream_st *castell_cuda_stream(void)
 {
     enum cst_device_queue queue;
-    struct cst_cuda_device *device = here(&queue);
+    struct cst_cuda_device *device = cst_cuda_here(&queue);
 
     return device ? device->streams[queue] : NULL;
 }

@@ -12,6 +12,7 @@
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include "device/device.h"
+#include "device/sources.h"
 
 #include <CL/cl.h>
 #include <pthread.h>
@@ -59,15 +60,13 @@ struct cst_opencl {
     uint32_t count;
 };
 
-struct cst_opencl_program;
-
 struct cst_opencl_device {
     const struct cst_opencl *cl;
     cl_device_id id;
     cl_context context;
     cl_command_queue queues[CST_DEVICE_QUEUES];
-    pthread_mutex_t lock; /* of programs, and of the arguments of kernels */
-    struct cst_opencl_program *programs;
+    pthread_mutex_t lock; /* of sources, and of the arguments of kernels */
+    struct cst_sources sources;
 };
 
 /* What a code of OpenCL's means: its name there. */

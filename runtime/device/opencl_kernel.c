@@ -14,40 +14,6 @@
 
 enum { TEXT_SIZE = 256, LOG_SHOWN = 400, LOG_MAX = 1 << 20 };
 
-struct kernel {
-    struct kernel *next;
-    cl_kernel kernel;
-    char name[];
-};
-
-struct cst_opencl_program {
-    struct cst_opencl_program *next;
-    const char *address; /* of the source when it was built */
-    char *source;
-    cl_program program;
-    struct kernel *kernels;
-};
-
-void cst_opencl_drop_programs(struct cst_opencl_device *device)
-{
-    while (device->programs) {
-        struct cst_opencl_program *program = device->programs;
-
-        device->programs = program->next;
-        while (program->kernels) {
-            struct kernel *kernel = program->kernels;
-
-            program->kernels = kernel->next;
-            (void)device->cl->clReleaseKernel(kernel->kernel);
-            cst_free(kernel);
-        }
-        if (program->program)
-            (void)device->cl->clReleaseProgram(program->program);
-        cst_free(program->source);
-        cst_free(program);
-    }
-}
-
 /* ---- On disk ------------------------------------------------------------ */
 
 /* What a binary depends on beside its source. */
@@ -159,78 +125,43 @@ static cl_program build(const struct cst_opencl_device *device,
     return program;
 }
 
-static struct cst_opencl_program *find_program(struct cst_opencl_device *device,
-                                               const char *source)
+static void *build_program(void *device, const char *source)
 {
-    struct cst_opencl_program *program = device->programs;
-
-    /* A string constant stays what and where it was. */
-    while (program &&
-           (program->address != source || strcmp(program->source, source) != 0))
-        program = program->next;
-    if (program)
-        return program;
-    program = device->programs;
-    while (program && strcmp(program->source, source) != 0)
-        program = program->next;
-    return program;
+    return build(device, source);
 }
 
-static struct cst_opencl_program *make_program(struct cst_opencl_device *device,
-                                               const char *source)
+static void unload_program(void *handle, void *program)
 {
-    struct cst_opencl_program *made = cst_zalloc(sizeof(*made));
+    const struct cst_opencl_device *device = handle;
 
-    if (made)
-        made->source = cst_strdup(source);
-    if (!made || !made->source) {
-        cst_free(made);
-        cst_fail_text("no memory for a program");
-        return NULL;
-    }
-    made->address = source;
-    made->program = build(device, source);
-    if (!made->program) {
-        cst_free(made->source);
-        cst_free(made);
-        return NULL;
-    }
-    made->next = device->programs;
-    device->programs = made;
-    return made;
+    (void)device->cl->clReleaseProgram(program);
 }
 
-static cl_kernel find_kernel(struct cst_opencl_device *device,
-                             const char *source, const char *name)
+static void *find_kernel(void *handle, void *program, const char *name)
 {
-    struct cst_opencl_program *program = find_program(device, source);
-    size_t size = strlen(name) + 1;
+    const struct cst_opencl_device *device = handle;
     cl_int code = CL_SUCCESS;
-    struct kernel *kernel;
+    cl_kernel kernel = device->cl->clCreateKernel(program, name, &code);
 
-    if (!program)
-        program = make_program(device, source);
-    if (!program)
-        return NULL;
-    for (kernel = program->kernels; kernel; kernel = kernel->next)
-        if (strcmp(kernel->name, name) == 0)
-            return kernel->kernel;
-    kernel = cst_alloc(sizeof(*kernel) + size);
-    if (!kernel) {
-        cst_fail_text("no memory for a kernel");
-        return NULL;
-    }
-    kernel->kernel = device->cl->clCreateKernel(program->program, name, &code);
-    if (!kernel->kernel) {
-        cst_free(kernel);
+    if (!kernel)
         cst_fail_text("OpenCL: there is no kernel %s: %s (%d)", name,
                       cst_opencl_words(code), code);
-        return NULL;
-    }
-    memcpy(kernel->name, name, size);
-    kernel->next = program->kernels;
-    program->kernels = kernel;
-    return kernel->kernel;
+    return kernel;
+}
+
+static void release_kernel(void *handle, void *kernel)
+{
+    const struct cst_opencl_device *device = handle;
+
+    (void)device->cl->clReleaseKernel(kernel);
+}
+
+static const struct cst_sources_ops sources_ops = {
+    build_program, unload_program, find_kernel, release_kernel};
+
+void cst_opencl_drop_programs(struct cst_opencl_device *device)
+{
+    cst_sources_drop(&device->sources, &sources_ops, device);
 }
 
 /* ---- For bodies --------------------------------------------------------- */
@@ -267,7 +198,8 @@ struct _cl_kernel *castell_opencl_kernel(const char *source, const char *name)
         return NULL;
     }
     (void)pthread_mutex_lock(&device->lock);
-    kernel = find_kernel(device, source, name);
+    kernel = cst_sources_kernel(&device->sources, &sources_ops, device, source,
+                                name);
     (void)pthread_mutex_unlock(&device->lock);
     return kernel;
 }

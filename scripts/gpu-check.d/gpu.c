@@ -80,6 +80,24 @@ static int count_body(void *const *buffers, const void *argument)
     return gpu_count(castell_cuda_stream(), buffers[0], VECTOR);
 }
 
+/* The same, by a kernel that is compiled now. */
+static int launch_body(void *const *buffers, const void *argument)
+{
+    static const char source[] =
+        "extern \"C\" __global__ void count(int n, double *x)\n"
+        "{\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+        "    if (i < n) x[i] += 1;\n"
+        "}\n";
+    static const struct castell_cuda_range range = {.dimensions = 1,
+                                                    .global = {VECTOR}};
+    const int n = VECTOR;
+    const void *const arguments[] = {&n, &buffers[0]};
+
+    (void)argument;
+    return castell_cuda_launch(source, "count", &range, arguments) < 0;
+}
+
 static int count_on_cpu(void *const *buffers, const void *argument)
 {
     double *x = buffers[0];
@@ -110,6 +128,7 @@ static struct castell_kind factor = KIND("potrf", potrf_body, 0);
 static struct castell_kind count = KIND("count", count_body, 0);
 static struct castell_kind count_async =
     KIND("count_async", count_body, CASTELL_ASYNC);
+static struct castell_kind launch = KIND("launch", launch_body, CASTELL_ASYNC);
 static struct castell_kind empty = KIND("empty", nothing_body, 0);
 static struct castell_kind empty_async =
     KIND("empty_async", nothing_body, CASTELL_ASYNC);
@@ -118,8 +137,8 @@ static struct castell_kind on_cpu = {.name = "on_cpu", .body = count_on_cpu};
 static void start(void)
 {
     static struct castell_kind *const kinds[] = {
-        &gemm,  &update,      &syrk,  &trsm,        &factor,
-        &count, &count_async, &empty, &empty_async, &on_cpu};
+        &gemm,        &update, &syrk,  &trsm,        &factor, &count,
+        &count_async, &launch, &empty, &empty_async, &on_cpu};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         MUST(castell_kind_declare(kinds[i]) == CASTELL_OK);
@@ -337,7 +356,8 @@ static void run_tasks(struct castell_kind *kind, int tasks)
 
 static void run_test(void)
 {
-    static struct castell_kind *const kinds[] = {&count, &count_async, &on_cpu};
+    static struct castell_kind *const kinds[] = {&count, &count_async, &launch,
+                                                 &on_cpu};
     size_t size = VECTOR * sizeof(double);
     double *chains[CHAINS];
     int wrong = 0;
@@ -348,7 +368,7 @@ static void run_test(void)
     }
     for (int step = 0; step < LENGTH; step++)
         for (int i = 0; i < CHAINS; i++)
-            submit(kinds[(i + step) % 3], &chains[i], 1, size, 0, 0);
+            submit(kinds[(i + step) % 4], &chains[i], 1, size, 0, 0);
     for (int i = 0; i < CHAINS; i++) {
         struct castell_access access = {.base = chains[i], .size = size};
 

@@ -118,3 +118,28 @@ traced_on_opencl() {
     *" 0 copies"* | *" 0 kernels"*) return 1 ;;
     esac
 }
+
+# "$work/by_cuda" COMMAND...: on two GPUs that are none: their driver, cuBLAS and
+# compiler of kernels are those of tests/device, which compute on the host. What is
+# kept of kernels and speeds is in $work/kernels. (The library by which hwloc lists PCI
+# devices loses memory, which AddressSanitizer minds.)
+offer_cuda() {
+    mkdir -p "$work/kernels"
+    cat >"$work/by_cuda" <<-END
+	#!/bin/sh
+	exec env LD_LIBRARY_PATH='$PWD/tests/device/.libs' FAKE_CUDA_MEMORY=$((256 << 20)) \\
+	    FAKE_NVRTC='$work/kernels' CASTELL_CACHE='$work/kernels' CASTELL_DEVICES=cuda \\
+	    srcdir='${srcdir:-.}' ${SANITIZER_CFLAGS:+HWLOC_COMPONENTS=-pci} "\$@"
+	END
+    chmod +x "$work/by_cuda"
+}
+
+# on_cuda APP OPTION...: its twin with bodies for GPUs is right on them.
+on_cuda() {
+    app=$1
+    shift
+    rm -rf "$work/kernels"
+    offer_cuda
+    ok "$app-gpu $* on CUDA" verified "$work/by_cuda" "apps/$app/$app-gpu" "$@" --verify
+    ok "its kernels were built" test -n "$(ls "$work/kernels")"
+}

@@ -25,4 +25,6 @@ ok "more clusters than images" refuses "5 clusters are too many for 4 images" \
 ok "no such directory" refuses "cannot read $work/none/train-images" \
     apps/kmeans/kmeans --data "$work/none"
 replayable apps/kmeans/kmeans --images 1000 --part 100 --iterations 4
+on_opencl kmeans --images 900 --part 100 --iterations 5 --clusters 17
+on_cuda kmeans --images 900 --part 100 --iterations 5 --clusters 17
 tap_done

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A perceptron learns on OpenCL's devices what it learns on cores, to rounding: the
-# same bits on one worker and on two, and from a checkpoint. What there are no
-# bodies for is refused, and so is a device that is not there.
+# A perceptron learns on devices of OpenCL and CUDA what it learns on cores, to
+# rounding: the same bits on one worker and on two, and from a checkpoint. What there
+# are no bodies for is refused, and so is a device that is not there.
 set -u
 # shellcheck source=tests/harness/tap.sh
 . "${srcdir:-.}/tests/harness/tap.sh"
@@ -15,35 +15,13 @@ small="--samples 1333 --epochs 2 --shape 48,32 --batch 200 --shard 30"
 
 ok "a program without bodies for devices says so" refuses "is for train-gpu" \
     apps/train/train --device opencl
-ok "a device that does not exist" refuses "--device is cpu or opencl, not 'abacus'" \
+ok "a device that does not exist" refuses "--device is cpu, cuda or opencl, not 'abacus'" \
     $train --device abacus
-for other in "--net cnn" "--optimiser adam" "--overlap" "--stream $work"; do
+for other in "--net cnn" "--overlap" "--stream $work"; do
     # shellcheck disable=SC2086
-    ok "opencl with $other" refuses "is for --net mlp and sgd" $train --device opencl $other
+    ok "opencl with $other" refuses "is for --net mlp," $train --device opencl $other
 done
 
-# without_device: that there is none is said, and it ends.
-without_device() {
-    said=$(env OCL_ICD_VENDORS=/nonexistent timeout -k 5 120 "$train" --device opencl 2>&1) &&
-        status=0 || status=$?
-    echo "status $status: $said"
-    [ "$status" != 0 ] && [ "$status" -lt 124 ] || return 1
-    case $said in
-    *"needs a device of OpenCL"*) return 0 ;;
-    esac
-    return 1
-}
-if [ -n "${SANITIZER_CFLAGS-}" ]; then
-    skip "train on OpenCL" "drivers are not for sanitizers"
-    tap_done
-    exit 0
-fi
-ok "no device" without_device
-if ! ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1; then
-    skip "train on OpenCL" "there is no driver of OpenCL"
-    tap_done
-    exit 0
-fi
 mkdir -p "$work/cache"
 CASTELL_CACHE=$work/cache
 export CASTELL_CACHE
@@ -72,8 +50,45 @@ near() {
 # shellcheck disable=SC2086
 {
     ok "on cores" learn cpu $train $small
+    ok "on cores by Adam" learn cpu_adam $train $small --optimiser adam
+    offer_cuda
+    ok "on two devices of CUDA" learn two_cuda "$work/by_cuda" $train --device cuda $small
+    ok "losses are near" near cpu two_cuda
+    ok "its kernels were built" test -n "$(ls "$work/kernels")"
+    ok "on one" learn one_cuda "$work/by_cuda" env FAKE_CUDA_DEVICES=1 $train --device cuda $small
+    ok "the same bits" cmp "$work/one_cuda" "$work/two_cuda"
+    ok "by Adam" learn cuda_adam "$work/by_cuda" $train --device cuda $small --optimiser adam
+    ok "losses are near" near cpu_adam cuda_adam
+}
+
+# without_device: that there is none is said, and it ends.
+without_device() {
+    said=$(env OCL_ICD_VENDORS=/nonexistent timeout -k 5 120 "$train" --device opencl 2>&1) &&
+        status=0 || status=$?
+    echo "status $status: $said"
+    [ "$status" != 0 ] && [ "$status" -lt 124 ] || return 1
+    case $said in
+    *"needs a device of CUDA or OpenCL"*"OpenCL: the"*) return 0 ;;
+    esac
+    return 1
+}
+if [ -n "${SANITIZER_CFLAGS-}" ]; then
+    skip "train on OpenCL" "drivers are not for sanitizers"
+    tap_done
+    exit 0
+fi
+ok "no device" without_device
+if ! ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1; then
+    skip "train on OpenCL" "there is no driver of OpenCL"
+    tap_done
+    exit 0
+fi
+# shellcheck disable=SC2086
+{
     ok "on a device of OpenCL" learn one $train --device opencl $small
     ok "losses are near" near cpu one
+    ok "by Adam" learn one_adam $train --device opencl $small --optimiser adam
+    ok "losses are near" near cpu_adam one_adam
     ok "bits are others: it was the device" fails cmp -s "$work/cpu" "$work/one"
     ok "its kernels were built" test -n "$(ls "$work/cache")"
     ok "on two executors" learn cores env CASTELL_CORES=2 $train --device opencl $small

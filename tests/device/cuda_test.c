@@ -31,7 +31,8 @@ static void shut(void *driver, void *device)
 {
     ops->close(device);
     ops->release(driver);
-    ok(fake_cuda_left() == 0, "nothing is left: %d", fake_cuda_left());
+    ok(fake_cuda_left() == 0 && fake_cublas_handles() == 0,
+       "nothing is left: %d", fake_cuda_left());
     ok(fake_cuda_depth() == 0, "and no context is current");
 }
 
@@ -312,7 +313,8 @@ static void test_handles(void *device)
     fake_cuda_fail("cublasSetStream_v2", 1, 0, 1);
     ok(!castell_cublas(), "and half way");
     fake_cuda_fail(NULL, 0, 0, 0);
-    ok(castell_cublas() && castell_cublas() == castell_cublas(),
+    ok(castell_cublas() && castell_cublas() == castell_cublas() &&
+           fake_cublas_handles() == 1,
        "else there is one of it");
     ok(!castell_cusolver() && strstr(castell_error_text(), "its status is 7"),
        "cuSOLVER that cannot start: %s", castell_error_text());

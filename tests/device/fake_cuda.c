@@ -1,9 +1,9 @@
 /*
- * A libcuda.so.1 without a GPU; see fake_cuda.h. And a cuBLAS and a
- * cuSOLVER that cannot be used, as far as their handles go.
+ * A libcuda.so.1 without a GPU; see fake_cuda.h.
  */
 #include "device/fake_internal.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,55 +364,97 @@ int cuGetErrorString(int code, const char **words)
     return 0;
 }
 
-/* ---- cuBLAS, cuSOLVER -------------------------------------------------------------- */
+/* ---- Modules ------------------------------------------------------------------------ */
 
-PUBLIC int cublasCreate_v2(void **handle);
-PUBLIC int cublasSetStream_v2(void *handle, struct CUstream_st *stream);
-PUBLIC int cublasDestroy_v2(void *handle);
-PUBLIC int cusolverDnCreate(void **handle);
-PUBLIC int cusolverDnSetStream(void *handle, struct CUstream_st *stream);
-PUBLIC int cusolverDnDestroy(void *handle);
+/* What fake_nvrtc.c gives as code is the name of a shared object. */
+struct CUmod_st {
+    void *library;
+    struct CUfunc_st *functions;
+};
 
-int cublasCreate_v2(void **handle)
+struct CUfunc_st {
+    struct CUfunc_st *next;
+    void *(*bind)(void **arguments, const unsigned *blocks,
+                  const unsigned *threads);
+    int (*run)(void *bound);
+};
+
+int cuModuleLoadData(struct CUmod_st **module, const void *code)
 {
-    int code = fake_begin("cublasCreate_v2");
+    int result = fake_begin("cuModuleLoadData");
+    void *library = result == 0 ? dlopen(code, RTLD_NOW | RTLD_LOCAL) : NULL;
 
-    if (code == 0) {
-        *handle = malloc(1);
+    if (result == 0 && !library)
+        result = 200;
+    if (result == 0) {
+        *module = calloc(1, sizeof(**module));
+        (*module)->library = library;
         fake_left++;
     }
-    return fake_end(code);
+    return fake_end(result);
 }
 
-int cublasSetStream_v2(void *handle, struct CUstream_st *stream)
-{
-    int code = fake_begin("cublasSetStream_v2");
-
-    return fake_end(code ? code : handle && stream ? 0 : 1);
-}
-
-int cusolverDnCreate(void **handle)
-{
-    *handle = NULL;
-    return 7;
-}
-
-int cusolverDnSetStream(void *handle, struct CUstream_st *stream)
-{
-    return handle && stream ? 0 : 1;
-}
-
-int cusolverDnDestroy(void *handle)
-{
-    return handle ? 0 : 1;
-}
-
-int cublasDestroy_v2(void *handle)
+int cuModuleUnload(struct CUmod_st *module)
 {
     (void)pthread_mutex_lock(&fake_lock);
-    free(handle);
+    while (module->functions) {
+        struct CUfunc_st *function = module->functions;
+
+        module->functions = function->next;
+        free(function);
+    }
+    (void)dlclose(module->library);
+    free(module);
     fake_left--;
     return fake_end(0);
+}
+
+int cuModuleGetFunction(struct CUfunc_st **function, struct CUmod_st *module,
+                        const char *name)
+{
+    int result = fake_begin("cuModuleGetFunction");
+    char symbol[NAME_SIZE + 16];
+    void *bind = NULL;
+    void *run = NULL;
+
+    if (result == 0) {
+        (void)snprintf(symbol, sizeof(symbol), "fake_bind_%s", name);
+        bind = dlsym(module->library, symbol);
+        run = dlsym(module->library, "fake_run");
+        result = bind && run ? 0 : CST_CU_NOT_FOUND;
+    }
+    if (result == 0) {
+        *function = calloc(1, sizeof(**function));
+        memcpy(&(*function)->bind, &bind, sizeof(bind));
+        memcpy(&(*function)->run, &run, sizeof(run));
+        (*function)->next = module->functions;
+        module->functions = *function;
+    }
+    return fake_end(result);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the parameters are NVIDIA's */
+int cuLaunchKernel(struct CUfunc_st *function, unsigned int blocks_x,
+                   unsigned int blocks_y, unsigned int blocks_z,
+                   unsigned int threads_x, unsigned int threads_y,
+                   unsigned int threads_z, unsigned int shared,
+                   struct CUstream_st *stream, void **arguments, void **extra)
+{
+    const unsigned int blocks[] = {blocks_x, blocks_y, blocks_z};
+    const unsigned int threads[] = {threads_x, threads_y, threads_z};
+    int result;
+
+    (void)pthread_mutex_lock(&fake_lock);
+    result = fake_planned("cuLaunchKernel");
+    (void)fake_end(0);
+    if (result == 0 && (extra || shared > 48 << 10 ||
+                        threads_x * threads_y * threads_z > 1024))
+        result = INVALID_VALUE;
+    /* The values of arguments are those of now. */
+    return result
+               ? result
+               : fake_cuda_launch(stream, function->run,
+                                  function->bind(arguments, blocks, threads));
 }
 
 /* ---- For tests --------------------------------------------------------------- */

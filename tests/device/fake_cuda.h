@@ -21,6 +21,12 @@ void fake_cuda_fail(const char *call, int code, int after, int times);
 int fake_cuda_launch(struct CUstream_st *stream, int (*function)(void *),
                      void *argument);
 
+/* Of fake_blas.c: handles that there are. */
+int fake_cublas_handles(void);
+
+/* Of fake_nvrtc.c: how many sources this process has compiled. */
+int fake_nvrtc_compiled(void);
+
 /* Blocks, pinned pieces, events, streams and retained contexts that are there. */
 int fake_cuda_left(void);
 

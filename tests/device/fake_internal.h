@@ -35,12 +35,12 @@ struct CUctx_st {
 };
 
 /* Guards all; begin() takes it, end() lets go of it. */
-extern pthread_mutex_t fake_lock;
+PUBLIC extern pthread_mutex_t fake_lock;
 extern int fake_left;
 
 /* What every call begins with that needs a context: what it is to fail with. */
-int fake_begin(const char *call);
-int fake_end(int code);
+PUBLIC int fake_begin(const char *call);
+PUBLIC int fake_end(int code);
 
 /* The same without a lock, a context and its faults. */
 int fake_planned(const char *call);

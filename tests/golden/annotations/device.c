@@ -11,3 +11,5 @@ void f_no_source(int n, float *x);
 void f_no_header(int n, float *x);
 #pragma castell implements(f) device(opencl) range(n) source("scale.cl") local(4)
 void f_no_kernel(int n, float *x);
+#pragma castell implements(f) device(cpu) kernel(k) range(n) source("scale.cl")
+void f_cpu(int n, float *x);

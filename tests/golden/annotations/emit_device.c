@@ -15,8 +15,13 @@ void scale(int n, float a, float *x)
     for (int i = 0; i < n; i++)
         x[i] = a * x[i];
 }
-void f(float *x)
+#pragma castell task out(y[n:n])
+void count(int n, long from, double *y);
+#pragma castell implements(count) device(cuda) kernel(count) range(n, 3) local(16, 3) source(text) async
+void count_cuda(int n, long from, double *y);
+void f(float *x, double *y)
 {
     fill(10, x);
+    count(11, 7, y);
     scale(20, 2, x);
 }
