@@ -264,6 +264,24 @@ void cst_cluster_release_freed(struct cst_cluster *cluster)
     }
 }
 
+bool cst_cluster_is_sent(const struct cst_cluster *cluster,
+                         struct cst_task *wish)
+{
+    const struct cst_access *accesses = cst_task_accesses(wish);
+
+    if (wish->accesses_count == 0)
+        return cst_store_home_is_sent(cluster->store, NULL);
+    for (uint32_t i = 0; i < wish->accesses_count; i++) {
+        const struct cst_region region = {
+            (uintptr_t)accesses[i].base, accesses[i].size,
+            accesses[i].hold.user, accesses[i].pitch};
+
+        if (cst_store_home_is_sent(cluster->store, &region))
+            return true;
+    }
+    return false;
+}
+
 /* ---- Start and stop ------------------------------------------------------------ */
 
 static enum castell_status begin(struct cst_cluster *cluster,

@@ -309,6 +309,9 @@ void cst_poll_look(void *context, bool begins);
 
 /* All that tasks wrote is home: release what can be. */
 void cst_cluster_release_freed(struct cst_cluster *cluster);
+/* Does a push still read what main is to be granted? */
+bool cst_cluster_is_sent(const struct cst_cluster *cluster,
+                         struct cst_task *wish);
 
 /* ---- order.c: what the plan orders; struct cst_plan_ops ----------------- */
 

@@ -163,11 +163,19 @@ static void forget_now(struct cst_cluster *cluster, struct cst_task *task)
 
 static bool do_later(struct cst_cluster *cluster)
 {
-    bool any = cluster->later_count > 0;
+    bool any = false;
+    size_t left = 0;
 
     for (size_t i = 0; i < cluster->later_count; i++) {
         const struct cst_later_item item = cluster->later[i];
 
+        /* Main may write what it is granted. */
+        if (item.what == CST_LATER_GRANTED &&
+            cst_cluster_is_sent(cluster, item.task)) {
+            cluster->later[left++] = item;
+            continue;
+        }
+        any = true;
         switch (item.what) {
         case CST_LATER_DELETE:
             cst_engine_delete(cluster->engine, item.task);
@@ -187,7 +195,7 @@ static bool do_later(struct cst_cluster *cluster)
             break;
         }
     }
-    cluster->later_count = 0;
+    cluster->later_count = left;
     return any;
 }
 

@@ -98,6 +98,18 @@ bool cst_store_home_is_idle(const struct cst_store *store,
     return cst_home_is_free(store, region, NULL);
 }
 
+bool cst_store_home_is_sent(const struct cst_store *store,
+                            const struct cst_region *region)
+{
+    const struct cst_store_entry *entry = store->home_entries;
+
+    while (entry &&
+           (!entry->sends_home ||
+            (region && !cst_region_overlap(&entry->piece.region, region))))
+        entry = entry->next_home;
+    return entry != NULL;
+}
+
 /* ---- What comes there ---------------------------------------------------- */
 
 enum castell_status cst_store_come_home(struct cst_store *store,

@@ -207,6 +207,9 @@ cst_store_save(struct cst_store *store, const struct cst_piece *piece);
    memory? */
 bool cst_store_home_is_idle(const struct cst_store *store,
                             const struct cst_region *region);
+/* Home only: does a push read some of them? NULL: any of main's memory. */
+bool cst_store_home_is_sent(const struct cst_store *store,
+                            const struct cst_region *region);
 
 struct cst_store_counters {
     uint64_t versions; /* here or expected */

@@ -237,6 +237,17 @@ static void next_op(struct sim *sim)
     sim->main.phase = 0;
 }
 
+/* Main may write there now. */
+static void check_free(struct sim *sim, const struct cst_region *cells)
+{
+    const struct cst_region memory = {
+        (uintptr_t)(sim_home() + cells->base * sim->cell),
+        cells->size * sim->cell, cells->rows, cells->pitch * sim->cell};
+
+    if (sim_net_reads(sim, &memory))
+        sim_wrong(sim, "main may write what is still sent");
+}
+
 /* It has waited for a region. */
 static void step_waited(struct sim *sim, const struct sim_op *op)
 {
@@ -262,6 +273,7 @@ static void step_waited(struct sim *sim, const struct sim_op *op)
         next_op(sim);
         return;
     }
+    check_free(sim, cells);
     if (op->what == SIM_DELETE) {
         signal(sim, CST_TASK_DELETES, cells, CASTELL_IN_DELETE);
         return;

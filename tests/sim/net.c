@@ -140,6 +140,28 @@ static void begin_payload(struct sim_net *net, uint32_t from,
         copy_some(&letter->from, &letter->into, 0, size / 2);
 }
 
+/* Do these rows of main's memory and those cells have bytes in common? */
+static bool shares(const struct cst_rows *rows, const struct cst_region *memory)
+{
+    const struct cst_region read = {(uintptr_t)rows->base, rows->size,
+                                    rows->rows, rows->pitch};
+
+    return cst_region_overlap(&read, memory);
+}
+
+bool sim_net_reads(const struct sim *sim, const struct cst_region *memory)
+{
+    for (uint32_t to = 0; to < sim->nodes_count; to++)
+        for (const struct sim_letter *letter =
+                 sim->lanes[0][to][LANE_PAYLOADS].first;
+             letter; letter = letter->next)
+            if (sim_letter_is_due(sim, 0, to, LANE_PAYLOADS) &&
+                (!letter->begun || letter->wanted) &&
+                shares(&letter->from, memory))
+                return true;
+    return false;
+}
+
 /* MPI falls silent in the middle: once more, another way. */
 static void move_payload(struct sim_net *net, uint32_t from,
                          struct sim_letter *letter)

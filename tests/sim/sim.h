@@ -156,6 +156,8 @@ struct sim_net {
 
 /* Deliver something, anything; false: nothing is under way. */
 bool sim_net_step(struct sim *sim);
+/* Is a payload still to be read there, in main's memory? */
+bool sim_net_reads(const struct sim *sim, const struct cst_region *memory);
 /* The process dies now. */
 void sim_net_die(struct sim *sim, uint32_t number);
 /* The master is to hear that it is gone. */
