@@ -366,8 +366,8 @@ enum castell_status cst_store_cut(struct cst_store *store,
         cst_map_find(&store->entries, child->version);
     struct cst_store_entry *from;
 
-    /* It was dropped, and lingers for its own parts: it is wanted again. */
-    if (entry && !entry->buffer)
+    /* It was dropped, and lingers for its parts or a push: it is wanted again. */
+    if (entry)
         entry->dropped = false;
     if (entry && (entry->buffer || entry->origin))
         return CASTELL_OK;

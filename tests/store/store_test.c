@@ -362,8 +362,42 @@ static void test(uint64_t seed, bool has_home)
     free(t.matrix);
 }
 
+/* What is dropped while it is being sent is wanted again by a later cut. */
+static void test_wanted_again(void)
+{
+    uint64_t whole, part;
+    struct cst_piece piece;
+
+    memset(&t, 0, sizeof(t));
+    t.matrix = calloc(ROWS, PITCH);
+    if (!t.matrix)
+        tap_bail("no memory");
+    sure(cst_store_create(&away_ops, NULL, &t.store));
+    whole = new_version(0);
+    part = new_version(0);
+    piece = piece_of(part);
+    piece.region.rows = 1;
+    t.facts[whole].coming = true;
+    receive(whole);
+    sure(cst_store_cut(t.store, &piece, whole));
+    sure(cst_store_push(t.store, 1, &piece));
+    cst_store_drop(t.store, part);
+    sure(cst_store_cut(t.store, &piece, whole));
+    cst_store_sent(t.store, part, true);
+    sure(cst_store_push(t.store, 2, &piece));
+    ok(t.sending_count == 2, "it is sent again");
+    cst_store_sent(t.store, part, true);
+    cst_store_drop(t.store, part);
+    cst_store_drop(t.store, whole);
+    ok(!cst_store_has(t.store, part) && !cst_store_has(t.store, whole),
+       "and then dropped for good");
+    cst_store_destroy(t.store);
+    free(t.matrix);
+}
+
 int main(void)
 {
+    test_wanted_again();
     for (uint64_t seed = 1; seed <= 20; seed++) {
         test(seed, false);
         test(seed, true);
