@@ -95,7 +95,7 @@ static void *blas_for(const bool *good)
     return is_there(good, "cuBLAS") ? castell_cublas() : NULL;
 }
 
-int app_cuda_sgemm(const struct app_product *what, const float *a,
+int app_cuda_sgemm(const struct app_cuda_sgemm *what, const float *a,
                    const float *b, float *c)
 {
     static const float one = 1;

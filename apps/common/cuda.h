@@ -7,8 +7,6 @@
 #ifndef APPS_COMMON_CUDA_H
 #define APPS_COMMON_CUDA_H
 
-#include "common/kernel.h"
-
 #include <stdbool.h>
 
 /* c = alpha a b + beta c, or with b transposed: c is m x n, a is m x k. */
@@ -21,8 +19,14 @@ struct app_cuda_gemm {
 int app_cuda_gemm(const struct app_cuda_gemm *what, const double *a,
                   const double *b, double *c);
 
-/* The product of floats; it uses no tensor cores, which round more. */
-int app_cuda_sgemm(const struct app_product *what, const float *a,
+/* c = a b, of floats, by columns: c is m x n, a is m x k or used transposed, b is
+   k x n or used transposed. It uses no tensor cores, which round more. */
+struct app_cuda_sgemm {
+    int m, n, k;
+    bool a_turned, b_turned;
+};
+
+int app_cuda_sgemm(const struct app_cuda_sgemm *what, const float *a,
                    const float *b, float *c);
 
 /* The lower half of c = c - a a', which is n x n; a = a l'^-1, of m x n; and

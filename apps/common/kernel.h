@@ -10,6 +10,7 @@
 #ifndef APPS_COMMON_KERNEL_H
 #define APPS_COMMON_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A source, for either. */
@@ -48,11 +49,17 @@ struct app_call {
 #define APP_PUT(call, variable) app_put(call, &(variable), sizeof(variable))
 void app_put(struct app_call *call, const void *value, size_t size);
 
-/* c = a b, of m x n, stored by columns; a is m x k, or k x m and used transposed; b is
-   k x n, or n x k and used transposed. */
+/* Numbers of a buffer, from one on. */
+struct app_place {
+    const float *memory;
+    long at;
+};
+
+/* c = a b, of rows x columns, by rows; a is rows x inner, or used transposed; b is
+   inner x columns, or used transposed. */
 struct app_product {
-    int m, n, k;
-    int a_turned, b_turned;
+    int rows, columns, inner;
+    bool a_turned, b_turned;
 };
 
 /* What bodies of one kind of device enqueue with. 0, or what a body returns that has
@@ -60,9 +67,8 @@ struct app_product {
 struct app_device {
     int (*launch)(const struct app_kernels *source, const char *name, int width,
                   int height, const struct app_call *call);
-    /* NULL: there is no library for it, a kernel must do. */
-    int (*multiply)(const struct app_product *what, const float *a,
-                    const float *b, float *c);
+    int (*multiply)(const struct app_product *what, struct app_place a,
+                    struct app_place b, struct app_place c);
 };
 
 extern const struct app_device app_device_opencl;

@@ -1,8 +1,8 @@
-/* The tasks of a perceptron on devices, their bodies, and who submits them. */
+/* The tasks of a network on devices, their bodies, and who submits them. */
 #include "train/gpu.h"
 
 #include "common/app.h"
-#include "train/perceptron.h"
+#include "train/gpu_net.h"
 
 #include <castell.h>
 #include <castell_device.h>
@@ -10,18 +10,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* One shard. */
+/* One shard. What bodies read is on a device: how to build the network goes by
+   value, and what the clauses need of it. */
 struct shard {
-    struct perceptron net;
+    struct model model;
+    int parameters, sample, labels;
     struct data_part part;
-    int parameters;
     long room; /* for numbers between layers */
 };
 
 struct gpu {
-    struct perceptron net;
     int *order;        /* of each shard in the window: which samples */
-    real *losses;      /* the same: of each sample */
+    real *losses;      /* the same: of each label */
     uint32_t *who;     /* the same: process and executor */
     real *work;        /* of each shard of a step */
     long work_size;    /* of each */
@@ -38,10 +38,11 @@ static void choose_order(struct data_part part, int *order)
 
 #pragma castell task distributed \
     in(weights[0:shard.parameters]) \
-    in(bytes[0:(long)shard.part.total*shard.net.size[0]]) \
-    in(labels[0:shard.part.total], order[0:shard.part.count]) \
+    in(bytes[0:(long)shard.part.total*shard.sample]) \
+    in(labels[0:(long)shard.part.total*shard.labels]) \
+    in(order[0:shard.part.count]) \
     out(work[0:shard.room], gradient[0:shard.parameters]) \
-    out(losses[0:shard.part.count], who[0:2])
+    out(losses[0:shard.part.count*shard.labels], who[0:2])
 int learn_on_device(struct shard shard, const real *weights,
                     const uint8_t *bytes, const uint8_t *labels,
                     const int *order, real *work, real *gradient, real *losses,
@@ -78,24 +79,28 @@ static uint32_t process_here(void)
            (uint32_t)getpid();
 }
 
-static int learn_by(const struct app_device *device,
-                    const struct shard *shard, const real *weights,
-                    const struct perceptron_samples *samples, real *work,
-                    real *gradient)
+static int learn_by(const struct app_device *device, const struct shard *shard,
+                    const struct gpu_net *buffers,
+                    const struct gpu_losses *losses, real *gradient)
 {
-    struct perceptron_samples all = *samples;
+    const struct gpu_losses to = {losses->losses, losses->who, process_here(),
+                                  castell_executor()};
+    struct gpu_net at = *buffers;
+    struct net *net = malloc(sizeof(*net));
+    int failed;
 
-    all.rows = shard->part.count;
-    all.process = process_here();
-    all.executor = castell_executor();
-    return perceptron_forward(device, &shard->net, &all, weights, work) ||
-           perceptron_backward(device, &shard->net, all.rows, weights, work,
-                               gradient);
+    if (!net) {
+        (void)fprintf(stderr, "no memory for a network\n");
+        return 1;
+    }
+    model_build(&shard->model, net);
+    at.device = device;
+    at.net = net;
+    at.count = shard->part.count;
+    failed = gpu_net_forward(&at, &to) || gpu_net_backward(&at, gradient);
+    free(net);
+    return failed;
 }
-
-#define SAMPLES(bytes, labels, order, losses, who)                             \
-    (&(struct perceptron_samples){                                             \
-        0, bytes, labels, order, losses, who, 0, 0})
 
 #pragma castell implements(learn_on_device) device(opencl) \
     constraint(gpus=1) async
@@ -104,32 +109,42 @@ static int learn_opencl(struct shard shard, const real *weights,
                         const int *order, real *work, real *gradient,
                         real *losses, uint32_t *who)
 {
-    return learn_by(&app_device_opencl, &shard, weights,
-                 SAMPLES(bytes, labels, order, losses, who), work, gradient);
+    return learn_by(&app_device_opencl, &shard,
+                    &(struct gpu_net){.bytes = bytes,
+                                      .labels = labels,
+                                      .order = order,
+                                      .weights = weights,
+                                      .work = work},
+                    &(struct gpu_losses){losses, who, 0, 0}, gradient);
 }
 
 #pragma castell implements(learn_on_device) device(cuda) \
     constraint(gpus=1) async
 static int learn_cuda(struct shard shard, const real *weights,
-                      const uint8_t *bytes, const uint8_t *labels,
-                      const int *order, real *work, real *gradient,
-                      real *losses, uint32_t *who)
+                        const uint8_t *bytes, const uint8_t *labels,
+                        const int *order, real *work, real *gradient,
+                        real *losses, uint32_t *who)
 {
-    return learn_by(&app_device_cuda, &shard, weights,
-                 SAMPLES(bytes, labels, order, losses, who), work, gradient);
+    return learn_by(&app_device_cuda, &shard,
+                    &(struct gpu_net){.bytes = bytes,
+                                      .labels = labels,
+                                      .order = order,
+                                      .weights = weights,
+                                      .work = work},
+                    &(struct gpu_losses){losses, who, 0, 0}, gradient);
 }
 
 #pragma castell implements(add_on_device) device(opencl) constraint(gpus=1) \
     async
 static int add_opencl(int count, real *to, const real *from)
 {
-    return perceptron_add(&app_device_opencl, count, to, from);
+    return gpu_net_add(&app_device_opencl, count, to, from);
 }
 
 #pragma castell implements(add_on_device) device(cuda) constraint(gpus=1) async
 static int add_cuda(int count, real *to, const real *from)
 {
-    return perceptron_add(&app_device_cuda, count, to, from);
+    return gpu_net_add(&app_device_cuda, count, to, from);
 }
 
 #pragma castell implements(move_on_device) device(opencl) constraint(gpus=1) \
@@ -137,14 +152,14 @@ static int add_cuda(int count, real *to, const real *from)
 static int move_opencl(struct rates rates, int count, const real *g, real *w,
                        real *v)
 {
-    return perceptron_sgd(&app_device_opencl, &rates, count, g, w, v);
+    return gpu_net_sgd(&app_device_opencl, &rates, count, g, w, v);
 }
 
 #pragma castell implements(move_on_device) device(cuda) constraint(gpus=1) async
 static int move_cuda(struct rates rates, int count, const real *g, real *w,
                      real *v)
 {
-    return perceptron_sgd(&app_device_cuda, &rates, count, g, w, v);
+    return gpu_net_sgd(&app_device_cuda, &rates, count, g, w, v);
 }
 
 #pragma castell implements(adam_on_device) device(opencl) constraint(gpus=1) \
@@ -152,14 +167,14 @@ static int move_cuda(struct rates rates, int count, const real *g, real *w,
 static int adam_opencl(struct rates rates, int count, const real *g, real *w,
                        real *m, real *v)
 {
-    return perceptron_adam(&app_device_opencl, &rates, count, g, w, m, v);
+    return gpu_net_adam(&app_device_opencl, &rates, count, g, w, m, v);
 }
 
 #pragma castell implements(adam_on_device) device(cuda) constraint(gpus=1) async
 static int adam_cuda(struct rates rates, int count, const real *g, real *w,
                      real *m, real *v)
 {
-    return perceptron_adam(&app_device_cuda, &rates, count, g, w, m, v);
+    return gpu_net_adam(&app_device_cuda, &rates, count, g, w, m, v);
 }
 
 /* ---- Submitting --------------------------------------------------------- */
@@ -168,10 +183,11 @@ void gpu_submit_shard(struct trainer *t, struct data_part part, long row,
                       int shard)
 {
     struct gpu *gpu = t->gpu;
-    const struct shard work = {gpu->net, part, t->net->parameters,
-                               gpu->work_size};
+    const struct shard work = {
+        *t->how.model,  t->net->parameters, t->net->sample,
+        t->net->labels, part,               gpu->work_size};
     int *order = gpu->order + row * t->how.shard;
-    real *losses = gpu->losses + row * t->how.shard;
+    real *losses = gpu->losses + row * t->how.shard * t->net->labels;
     uint32_t *who = gpu->who + 2 * row;
 
     choose_order(part, order);
@@ -179,7 +195,7 @@ void gpu_submit_shard(struct trainer *t, struct data_part part, long row,
                     gpu->work + shard * gpu->work_size,
                     t->gradient + (long)shard * t->net->parameters, losses,
                     who);
-    sum_losses(part.count, losses, who, &t->learned[row]);
+    sum_losses(part.count * t->net->labels, losses, who, &t->learned[row]);
 }
 
 void gpu_submit_sum(struct trainer *t, int shards)
@@ -218,15 +234,10 @@ struct gpu *gpu_create(struct trainer *t)
     struct gpu *gpu = app_alloc(1, sizeof(*gpu));
     long rows = (long)TRAINER_WINDOW * t->shards;
 
-    *gpu = (struct gpu){.net.size[0] = t->net->sample};
-    for (int i = 0; i < t->net->layers; i++) {
-        if (t->net->layer[i].kind != LAYER_DENSE)
-            continue;
-        gpu->net.size[++gpu->net.layers] = t->net->layer[i].out;
-    }
-    gpu->work_size = perceptron_work(&gpu->net, t->how.shard);
+    *gpu = (struct gpu){.work_size = gpu_net_work(t->net, t->how.shard)};
     gpu->order = app_alloc(rows * t->how.shard, sizeof(int));
-    gpu->losses = app_alloc(rows * t->how.shard, sizeof(real));
+    gpu->losses =
+        app_alloc(rows * t->how.shard * t->net->labels, sizeof(real));
     gpu->who = app_alloc(2 * rows, sizeof(uint32_t));
     gpu->work = app_alloc(t->shards * gpu->work_size, sizeof(real));
     return gpu;

@@ -1,5 +1,5 @@
 /*
- * gpu.h - a perceptron learns on devices that have memory of their own.
+ * gpu.h - a network learns on devices that have memory of their own.
  *
  * These tasks have no body for cores: one training is on one kind of device,
  * whose sums are always in the same order, so its bits depend on nothing but

@@ -86,7 +86,7 @@ static void read_options(int argc, char **argv, struct options *o)
          APP_REAL, &o->target, 0, 100},
         {"overlap", NULL, "gradients of upper layers first, in two tasks",
          APP_SWITCH, &o->overlap, 0, 0},
-        {"device", "KIND", "learn on: cpu, cuda or opencl (mlp; train-gpu)",
+        {"device", "KIND", "learn on: cpu, cuda or opencl (train-gpu)",
          APP_TEXT, &o->device, 0, 0},
         {"verify", NULL, "check the first gradient against the loss [yes]",
          APP_SWITCH, &o->verify, 0, 0},
@@ -352,9 +352,10 @@ static int run(const struct options *o)
     struct trainer t;
     int wrong = 0;
 
-    if (how.gpu && (strcmp(model.kind, "mlp") || o->stream || o->overlap))
-        app_die(2, "--device %s is for --net mlp, without --stream and "
-                "--overlap", o->device);
+    if (how.gpu && (o->stream || o->overlap))
+        app_die(2, "--device %s takes neither --stream nor --overlap",
+                o->device);
+    how.model = &model;
     read_data(o, &model, &data, &test);
     model_build(&model, net);
     trainer_init(&t, net, &data, &test, &how);

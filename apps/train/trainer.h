@@ -7,6 +7,7 @@
 #ifndef APPS_TRAIN_TRAINER_H
 #define APPS_TRAIN_TRAINER_H
 
+#include "train/model.h"
 #include "train/tasks.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@ struct training {
     int save_every;   /* steps */
     bool resume;      /* go on from the last of them */
     bool overlap;     /* in two tasks for each shard: learn_above(), _below() */
-    bool gpu;         /* a perceptron, by SGD, on devices: gpu.h */
+    bool gpu;         /* on devices: gpu.h */
+    const struct model *model; /* of the network: for devices */
 };
 
 /* What is told of an epoch, or of the part of it that is over. */

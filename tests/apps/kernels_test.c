@@ -5,6 +5,7 @@
 #include "harness/tap.h"
 #include "kmeans/kernels.h"
 #include "train/kernels.h"
+#include "train/kernels_text.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -89,9 +90,14 @@ int main(void)
         return tap_done();
     }
     test_source("kmeans", nearest_kernels.cuda);
-    test_source("forward", kernels_forward.cuda);
+    test_source("bytes", kernels_bytes.cuda);
     test_source("loss", kernels_loss.cuda);
-    test_source("backward", kernels_backward.cuda);
+    test_source("bias", kernels_bias.cuda);
+    test_source("conv", kernels_conv.cuda);
+    test_source("pool", kernels_pool.cuda);
+    test_source("simple", kernels_simple.cuda);
+    test_source("norm", kernels_norm.cuda);
+    test_source("attention", kernels_attention.cuda);
     test_source("move", kernels_move.cuda);
     ok(!strstr(kernels_move.opencl, "__global__"), "OpenCL has its own words");
     return tap_done();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A perceptron learns on devices of OpenCL and CUDA what it learns on cores, to
+# Networks learn on devices of OpenCL and CUDA what they learn on cores, to
 # rounding: the same bits on one worker and on two, and from a checkpoint. What there
 # are no bodies for is refused, and so is a device that is not there.
 set -u
@@ -12,14 +12,17 @@ need_images
 train=apps/train/train-gpu
 # A last batch and a last shard that are smaller; shards that are no power of 2.
 small="--samples 1333 --epochs 2 --shape 48,32 --batch 200 --shard 30"
+# Pixels beyond the last whole 2 x 2 of them; blocks with attention.
+images_net="--net cnn --shape 4,6,20 --samples 300 --epochs 2 --batch 60 --shard 17 --seed 3"
+text_net="--net transformer --shape 16,2,2 --context 12 --samples 150 --epochs 2 --batch 20 --shard 7"
 
 ok "a program without bodies for devices says so" refuses "is for train-gpu" \
     apps/train/train --device opencl
 ok "a device that does not exist" refuses "--device is cpu, cuda or opencl, not 'abacus'" \
     $train --device abacus
-for other in "--net cnn" "--overlap" "--stream $work"; do
+for other in --overlap "--stream $work"; do
     # shellcheck disable=SC2086
-    ok "opencl with $other" refuses "is for --net mlp," $train --device opencl $other
+    ok "opencl with $other" refuses "takes neither --stream nor" $train --device opencl $other
 done
 
 mkdir -p "$work/cache"
@@ -51,6 +54,8 @@ near() {
 {
     ok "on cores" learn cpu $train $small
     ok "on cores by Adam" learn cpu_adam $train $small --optimiser adam
+    ok "a convolutional one" learn cpu_cnn $train $images_net
+    ok "a transformer" learn cpu_text $train $text_net
     offer_cuda
     ok "on two devices of CUDA" learn two_cuda "$work/by_cuda" $train --device cuda $small
     ok "losses are near" near cpu two_cuda
@@ -59,6 +64,10 @@ near() {
     ok "the same bits" cmp "$work/one_cuda" "$work/two_cuda"
     ok "by Adam" learn cuda_adam "$work/by_cuda" $train --device cuda $small --optimiser adam
     ok "losses are near" near cpu_adam cuda_adam
+    ok "a convolutional one" learn cuda_cnn "$work/by_cuda" $train --device cuda $images_net
+    ok "losses are near" near cpu_cnn cuda_cnn
+    ok "a transformer" learn cuda_text "$work/by_cuda" $train --device cuda $text_net
+    ok "losses are near" near cpu_text cuda_text
 }
 
 # without_device: that there is none is said, and it ends.
@@ -89,6 +98,10 @@ fi
     ok "losses are near" near cpu one
     ok "by Adam" learn one_adam $train --device opencl $small --optimiser adam
     ok "losses are near" near cpu_adam one_adam
+    ok "a convolutional one" learn one_cnn $train --device opencl $images_net
+    ok "losses are near" near cpu_cnn one_cnn
+    ok "a transformer" learn one_text $train --device opencl $text_net
+    ok "losses are near" near cpu_text one_text
     ok "bits are others: it was the device" fails cmp -s "$work/cpu" "$work/one"
     ok "its kernels were built" test -n "$(ls "$work/cache")"
     ok "on two executors" learn cores env CASTELL_CORES=2 $train --device opencl $small
