@@ -126,14 +126,19 @@ static void test_delete(void)
     start(2);
     for (int round = 0; round < ROUNDS; round++) {
         struct castell_access all = ACCESS(IN, many[round]);
+        bool in_use = round % 2 == 1;
 
+        if (in_use)
+            hold_back(many[round], 1);
         for (int i = 0; i < MANY; i++)
             SUBMIT(set_kind, one, ACCESS(OUT, many[round][i]));
-        if (round % 2 == 0)
+        if (!in_use)
             GO(castell_barrier());
         GO(castell_delete(&all, 1));
+        if (in_use)
+            gate_open(&gate);
         GO(castell_barrier());
-        if (round % 2 == 1) /* it was in use: that is kept for a while */
+        if (in_use) /* then it is kept for a while */
             GO(castell_delete(&all, 1));
     }
     castell_counters(&after);
