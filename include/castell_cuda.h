@@ -29,8 +29,9 @@ struct CUfunc_st;         /* ... */
 
 /*
  * Threads that are wanted in one to three directions (`dimensions`), and how many
- * of them a block has; local[0] = 0: 256, 32 x 8 or 32 x 4 x 2. Blocks are
- * whole: a kernel is also run by threads beyond `global`, which it must tell.
+ * of them a block has; local[0] = 0: 256, 32 x 8 (higher where CUDA would take
+ * too many blocks) or 32 x 4 x 2. Blocks are whole: a kernel is also run by
+ * threads beyond `global`, which it must tell.
  */
 struct castell_cuda_range {
     uint32_t dimensions;

@@ -4,6 +4,9 @@
 #include "castell_cuda.h"
 #include "device/cuda_internal.h"
 
+/* Of blocks in the second direction, and of threads in one. */
+enum { BLOCKS_MAX = 65535, THREADS_MAX = 1024 };
+
 /* Threads of a block, by directions, where nobody says how many. */
 static const uint32_t usual[3][3] = {{256, 1, 1}, {32, 8, 1}, {32, 4, 2}};
 
@@ -93,6 +96,17 @@ struct CUfunc_st *castell_cuda_kernel(const char *source, const char *name)
     return kernel;
 }
 
+/* CUDA takes fewer blocks in the other directions than in the first: then those
+   that nobody has asked for become higher, and narrower. */
+static void make_higher(size_t wanted, uint32_t blocks[3], uint32_t threads[3])
+{
+    while (blocks[1] > BLOCKS_MAX && threads[1] < THREADS_MAX) {
+        threads[1] *= 2;
+        threads[0] = threads[0] > 1 ? threads[0] / 2 : 1;
+        blocks[1] = (uint32_t)((wanted - 1) / threads[1] + 1);
+    }
+}
+
 /* Whole blocks, in which all threads that are wanted are. */
 static bool cut(const struct castell_cuda_range *range, uint32_t blocks[3],
                 uint32_t threads[3])
@@ -111,6 +125,10 @@ static bool cut(const struct castell_cuda_range *range, uint32_t blocks[3],
             return false;
         blocks[i] = (uint32_t)((all - 1) / some + 1);
         threads[i] = (uint32_t)some;
+    }
+    if (range->local[0] == 0 && range->dimensions == 2) {
+        make_higher(range->global[1], blocks, threads);
+        blocks[0] = (uint32_t)((range->global[0] - 1) / threads[0] + 1);
     }
     return true;
 }

@@ -20,6 +20,12 @@ static const char source[] =
     "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
     "    if (i < n) x[i] += by;\n"
     "}\n"
+    "extern \"C\" __global__ void high(int n, int by, int *x)\n"
+    "{\n"
+    "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+    "    int j = blockIdx.y * blockDim.y + threadIdx.y;\n"
+    "    if (i == 0 && j < 600000 && n > 0) x[j % 7] += by;\n"
+    "}\n"
     "extern \"C\" __global__ void places(int width, int height, int depth, "
     "int *x)\n"
     "{\n"
@@ -127,6 +133,23 @@ static void test_results(void)
     stop(true);
 }
 
+/* More rows than CUDA takes blocks: it has 65535 of them in that direction. */
+static void test_high(void)
+{
+    static int x[COUNT];
+    int sum = 0;
+
+    start();
+    submit(source, "high",
+           (struct castell_cuda_range){.dimensions = 2, .global = {2, 600000}},
+           1, x);
+    must(castell_barrier() == CASTELL_OK, "they end: %s", last_words);
+    for (int i = 0; i < 7; i++)
+        sum += x[i];
+    ok(sum == 600000, "each of many rows has run once: %d", sum);
+    stop(true);
+}
+
 static void test_kept(void)
 {
     static char copy[sizeof(source)];
@@ -211,6 +234,7 @@ int main(void)
              castell_kind_declare(&kind) == CASTELL_OK,
          "an environment");
     test_results();
+    test_high();
     test_kept();
     test_refusals();
     (void)snprintf(command, sizeof(command), "rm -rf %s", directory);

@@ -447,8 +447,9 @@ int cuLaunchKernel(struct CUfunc_st *function, unsigned int blocks_x,
     (void)pthread_mutex_lock(&fake_lock);
     result = fake_planned("cuLaunchKernel");
     (void)fake_end(0);
-    if (result == 0 && (extra || shared > 48 << 10 ||
-                        threads_x * threads_y * threads_z > 1024))
+    if (result == 0 &&
+        (extra || shared > 48 << 10 || blocks_y > 65535 || blocks_z > 65535 ||
+         threads_x * threads_y * threads_z > 1024))
         result = INVALID_VALUE;
     /* The values of arguments are those of now. */
     return result
