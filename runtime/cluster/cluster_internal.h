@@ -199,6 +199,7 @@ struct cst_cluster {
     _Atomic(bool) stop;
     _Atomic(bool) called; /* it is to poll: others do no more */
     _Atomic(uint32_t) resting;
+    int alarm;                   /* timerfd: ends its rest */
     _Atomic(uint32_t) sleeper;   /* who sleeps in the net; see poll.c */
     _Atomic(bool) dozes;         /* the net was told that somebody sleeps */
     _Atomic(uint64_t) polled_ns; /* when the net was polled last */

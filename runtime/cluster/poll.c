@@ -9,12 +9,20 @@
  * and then whether they still do, and while one of them sleeps there not at all.
  */
 #include "base/clock.h"
+#include "base/fail.h"
 #include "base/thread.h"
 #include "cluster/cluster_internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 enum {
     POLL_NS = 1500,   /* between two looks at the net, at least */
     REST_NS = 100000, /* of the thread, while others poll */
+    CALL_NS = 50000,  /* until it is called that is not needed at once */
     SLEEP_NS = 200000000,
 
     /* cluster->sleeper: who sleeps in the net, or is about to. */
@@ -26,6 +34,7 @@ enum {
     RESTS_NOT = 0,
     RESTS_A_WHILE,
     RESTS_LONG, /* until it is called, or sees for itself */
+    RESTS_CALLED,
 };
 
 static __thread bool is_dozing;   /* this thread is about to sleep in the net */
@@ -89,15 +98,33 @@ static bool take_place(struct cst_cluster *cluster, uint32_t who)
     return atomic_compare_exchange_strong(&cluster->sleeper, &nobody, who);
 }
 
-/* End the thread's rest; a short one only when it is `urgent`. */
+static void set_alarm(const struct cst_cluster *cluster, uint64_t after_ns)
+{
+    struct itimerspec time = {.it_value.tv_nsec = (long)after_ns};
+
+    int error = timerfd_settime(cluster->alarm, 0, &time, NULL);
+
+    CST_ASSERT(!error);
+    (void)error;
+}
+
+/*
+ * End the thread's rest; a short one only when it is `urgent`. Else in a while:
+ * to wake a thread on another core costs more (20 us where that is a virtual
+ * one) than most messages that an executor has to answer first.
+ */
 static void call_thread(struct cst_cluster *cluster, bool urgent)
 {
-    uint32_t rests = atomic_load(&cluster->resting);
+    uint32_t rests = RESTS_LONG;
 
-    if (rests == RESTS_NOT || (rests == RESTS_A_WHILE && !urgent))
-        return;
-    if (atomic_exchange(&cluster->resting, RESTS_NOT) != RESTS_NOT)
-        cst_futex_wake(&cluster->resting);
+    if (urgent) {
+        if (atomic_exchange(&cluster->resting, RESTS_NOT) != RESTS_NOT)
+            set_alarm(cluster, 1);
+    } else if (atomic_load(&cluster->resting) == RESTS_LONG &&
+               atomic_compare_exchange_strong(&cluster->resting, &rests,
+                                              RESTS_CALLED)) {
+        set_alarm(cluster, CALL_NS);
+    }
 }
 
 static void wake_net(void *context)
@@ -151,15 +178,26 @@ void cst_poll_look(void *context, bool begins)
 
 /* ---- The thread ---------------------------------------------------------------- */
 
+static void wait_for_alarm(const struct cst_cluster *cluster, long longest_ns)
+{
+    struct pollfd file = {.fd = cluster->alarm, .events = POLLIN};
+    struct timespec time = {0, longest_ns};
+    uint64_t count;
+
+    (void)ppoll(&file, 1, &time, NULL);
+    if (read(cluster->alarm, &count, sizeof(count)) < 0)
+        return; /* it was not for the alarm that the wait ended */
+}
+
 /* Until an executor sleeps without the net; or for a while. */
 static void rest(struct cst_cluster *cluster, uint32_t how)
 {
     atomic_store(&cluster->resting, how);
     if (!atomic_load(&cluster->called) && !atomic_load(&cluster->stop)) {
         if (how == RESTS_A_WHILE)
-            cst_futex_wait_for(&cluster->resting, how, REST_NS);
+            wait_for_alarm(cluster, REST_NS);
         else if (atomic_load(&cluster->sleeper) == SLEEPER_EXECUTOR)
-            cst_futex_wait_for(&cluster->resting, how, SLEEP_NS);
+            wait_for_alarm(cluster, SLEEP_NS);
     }
     atomic_store(&cluster->resting, RESTS_NOT);
 }
@@ -200,10 +238,18 @@ static void *watch(void *argument)
 
 enum castell_status cst_cluster_watch(struct cst_cluster *cluster)
 {
-    enum castell_status status =
-        cst_thread_start("castell-net", watch, cluster, &cluster->thread);
+    enum castell_status status;
 
+    cluster->alarm =
+        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (cluster->alarm < 0)
+        return cst_fail(CASTELL_ERR_SYSTEM,
+                        "no timer for the thread that hears: %s",
+                        strerror(errno));
+    status = cst_thread_start("castell-net", watch, cluster, &cluster->thread);
     cluster->has_thread = status == CASTELL_OK;
+    if (status != CASTELL_OK)
+        (void)close(cluster->alarm);
     return status;
 }
 
@@ -215,6 +261,7 @@ void cst_cluster_stop(struct cst_cluster *cluster)
     cst_net_wake(cluster->net);
     call_thread(cluster, true);
     (void)pthread_join(cluster->thread, NULL);
+    (void)close(cluster->alarm);
     cluster->has_thread = false;
     cst_members_say_losses(cluster);
 }

@@ -2,6 +2,7 @@
  * What a thread does that has nothing else to do: take tasks and run them, look
  * for more, and sleep when there are none.
  */
+#include "base/clock.h"
 #include "base/thread.h"
 #include "body/threads.h"
 #include "worker/worker_internal.h"
@@ -10,6 +11,8 @@
 #include <string.h>
 
 enum { HELP_TASKS = 64 }; /* run by a submitter at a time */
+
+static __thread uint64_t yielded_ns; /* when a look began last */
 
 /* A task, without disturbing anybody unless `look`. */
 static struct cst_task *find(struct cst_self *self, bool look)
@@ -55,6 +58,26 @@ void cst_serve_sleep(struct cst_self *self, const struct cst_wait *wait,
     cst_engine_count_asleep(engine, -1);
 }
 
+/*
+ * Who was away for long may have had to wake another process, which the system
+ * then likes to put on the core of who woke it, as it puts us on that of who
+ * woke us: who has nothing to do at once lets the other have it, rather than
+ * when it has waited for a while. More often it would only cost time.
+ */
+static bool yields_early(const struct cst_engine *engine)
+{
+    uint64_t now = cst_clock_ns();
+    bool yields = cst_engine_is_many(engine) && now - yielded_ns > CST_AWAY_NS;
+
+    yielded_ns = now;
+    return yields;
+}
+
+static bool is_to_yield(const struct cst_engine *engine, uint32_t round)
+{
+    return round % CST_YIELD_EVERY == 0 || (round == 1 && yields_early(engine));
+}
+
 /* Look for a task until there is one, or the wait is over: then NULL. */
 static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
 {
@@ -73,7 +96,7 @@ static struct cst_task *look(struct cst_self *self, const struct cst_wait *wait)
             atomic_load_explicit(&desk->claim, memory_order_acquire))
             break;
         if (++round < CST_ROUNDS_MAX) {
-            if (round % CST_YIELD_EVERY == 0)
+            if (is_to_yield(engine, round))
                 (void)sched_yield();
             cst_pause();
             continue;

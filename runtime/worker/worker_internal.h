@@ -35,6 +35,8 @@ struct cst_escape {
 enum {
     CST_LOOK_EVERY = 32,   /* rounds of waiting before others' desks are read */
     CST_YIELD_EVERY = 512, /* for who is to run on this core: with the baton */
+    CST_AWAY_NS =
+        1000000, /* between two looks: who looks next yields at once */
     CST_ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
 };
 
