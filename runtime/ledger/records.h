@@ -215,19 +215,19 @@ struct cst_plan_node {
     const struct cst_limits *limits;
     struct cst_copy *copies;
     struct cst_plan_records placed;
-    uint64_t done;            /* attempts that it reported */
-    bool is_new;              /* nothing was taken back for it: balance.c */
-    bool drains;              /* it is to leave: drain.c */
-    bool drained;             /* ops->drained() was called */
-    uint64_t replicated_then; /* plan->replicated_ever when that began */
-    uint32_t looks;           /* at all copies, while it drains */
-    uint32_t sending_then;    /* at the last of them */
-    uint64_t work_ns;         /* of those that are placed, in core time */
-    uint64_t incoming_bytes;  /* SENT here */
-    uint32_t cores_asked;     /* of those */
-    uint32_t recalls;         /* not yet answered */
-    uint32_t sending;         /* SENT from here */
-    uint32_t at;              /* in plan->live */
+    uint64_t done;           /* attempts that it reported */
+    bool is_new;             /* nothing was taken back for it: balance.c */
+    bool drains;             /* it is to leave: drain.c */
+    bool drained;            /* ops->drained() was called */
+    bool lets_go;            /* also of replicated tasks */
+    uint32_t looks;          /* at all copies, while it drains */
+    uint32_t sending_then;   /* at the last of them */
+    uint64_t work_ns;        /* of those that are placed, in core time */
+    uint64_t incoming_bytes; /* SENT here */
+    uint32_t cores_asked;    /* of those */
+    uint32_t recalls;        /* not yet answered */
+    uint32_t sending;        /* SENT from here */
+    uint32_t at;             /* in plan->live */
 };
 
 /* Durations of one body for tasks of one size. */
@@ -313,7 +313,6 @@ struct cst_plan {
     uint64_t recomputed;
     uint64_t pushed_bytes;
     uint32_t draining;             /* nodes */
-    uint64_t replicated_ever;      /* tasks */
     bool failed;                   /* ops->lost() was called */
     bool poisoned_once;            /* some version is or was */
     bool any_new;                  /* see is_new of nodes */

@@ -44,22 +44,31 @@ enum castell_status cst_plan_drain(struct cst_plan *plan, uint32_t number)
                         "node %" PRIu32 " is the last one that runs tasks",
                         number);
     node->drains = true;
-    node->replicated_then = plan->replicated_ever;
     plan->draining++;
     return CASTELL_OK;
 }
 
 /* ---- Tasks ------------------------------------------------------------------- */
 
+/* Tasks here may count on what is replicated to have run here, and start before
+   they hear that they are called back: as long as there are any it runs here as
+   was planned. */
+static bool may_let_go(const struct cst_plan_node *node)
+{
+    const struct cst_plan_record *record = node->placed.first;
+
+    while (record && record->replica)
+        record = record->after;
+    return !record;
+}
+
 static void recall_all(struct cst_plan *plan, struct cst_plan_node *node)
 {
     for (struct cst_plan_record *record = node->placed.last; record;
          record = record->before) {
-        /* A gang that has its nodes is about to start. And what is replicated
-           runs here as was planned: tasks here may count on that, and start
-           before they hear that they are called back. */
+        /* A gang that has its nodes is about to start. */
         if (record->recalled || record->cancelled ||
-            (record->replica && !cst_record_original(record)) ||
+            (record->replica && !node->lets_go) ||
             (record->gang &&
              (record->gang->others_count > 0 || record->gang->hopeless)))
             continue;
@@ -168,15 +177,21 @@ static bool may_go(struct cst_plan *plan, struct cst_plan_node *node)
 
 static void go_on(struct cst_plan *plan, struct cst_plan_node *node)
 {
-    /* Others were lost meanwhile: it stays, if it has not missed tasks that are
-       to run on every node. */
-    if (is_last(plan, node) && node->replicated_then == plan->replicated_ever) {
+    /* Others were lost meanwhile: it stays. It may have missed tasks that are to
+       run on every node. */
+    if (is_last(plan, node)) {
         node->drains = false;
+        node->lets_go = false;
         node->looks = 0;
         plan->draining--;
+        if (!node->gate)
+            cst_replicas_join(plan, node);
         return;
     }
+    node->lets_go = node->lets_go || may_let_go(node);
     recall_all(plan, node);
+    if (node->lets_go && node->placed.count == 0)
+        cst_replicas_let_go(plan, node);
     if (node->placed.count > 0 || node->gang || !may_go(plan, node))
         return;
     node->drained = true;

@@ -174,8 +174,7 @@ static void consider(const struct cst_plan *plan, const struct asks *asks,
     uint32_t choice;
     double end_ns;
 
-    if (!cst_node_runs_tasks(plan, node) ||
-        !cst_record_may_go(plan, record, node) ||
+    if (!cst_record_may_go(plan, record, node) ||
         (node->gate && (looks != ANYHOW || !cst_record_opens(record, node))))
         return;
     end_ns = move_ns(plan, record, node);

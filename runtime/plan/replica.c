@@ -36,11 +36,19 @@ bool cst_record_may_go(const struct cst_plan *plan,
 {
     const struct cst_plan_replica *replica = record->replica;
 
-    if (!replica || (!replica->original && record->attempt > 0))
-        return true;
-    if (!replica->original && !plan->nodes[replica->node])
-        return true;
-    return node->number == replica->node;
+    const struct cst_plan_node *here;
+
+    if (!replica)
+        return cst_node_runs_tasks(plan, node);
+    here = plan->nodes[replica->node];
+    /* An original whose node is lost, or has nothing left that may count on it:
+       all others have run replicas. */
+    if (!replica->original &&
+        (!here || (here->lets_go && here->placed.count == 0)))
+        return cst_node_runs_tasks(plan, node);
+    /* One that has failed is what prepares its node all the same. And a node
+       that is to leave may have tasks that wait for what it makes. */
+    return node == here && !here->lets_go;
 }
 
 /* ---- Making them --------------------------------------------------------- */
@@ -138,7 +146,6 @@ void cst_record_replicate(struct cst_plan *plan, struct cst_plan_record *record,
             end = &(*end)->next;
         *end = record->replica;
         plan->replicated_count++;
-        plan->replicated_ever++;
         for (size_t i = 0; i < plan->live_count; i++) {
             struct cst_plan_node *other = plan->live[i];
 
@@ -159,6 +166,8 @@ static void go_on(struct cst_plan *plan, struct cst_plan_node *node,
 {
     while (next && !cst_record_suits(plan, next->record, node))
         next = next->next;
+    if (node->drains)
+        next = NULL; /* should it stay it begins anew */
     node->gate = next;
     if (next)
         replicate(plan, next->record, node, true);
@@ -253,6 +262,21 @@ void cst_replicas_leave(struct cst_plan *plan, const struct cst_plan_node *node)
                 original->losses > plan->options.losses_max)
                 say_poisonous(plan, original);
         }
+        record = next;
+    }
+}
+
+void cst_replicas_let_go(struct cst_plan *plan,
+                         const struct cst_plan_node *node)
+{
+    struct cst_plan_record *record = plan->again.first;
+
+    while (record) {
+        struct cst_plan_record *next = record->after;
+
+        if (cst_record_original(record) &&
+            record->replica->node == node->number)
+            cst_record_withdraw(plan, record);
         record = next;
     }
 }

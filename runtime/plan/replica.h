@@ -12,7 +12,8 @@
    `node` last; it is in plan->again then. */
 void cst_record_replicate(struct cst_plan *plan, struct cst_plan_record *record,
                           const struct cst_plan_node *node);
-/* May it be placed there, for all that its being replicated says? */
+/* May it be placed there, for all that its being replicated says, and that the
+   node is to leave? */
 bool cst_record_may_go(const struct cst_plan *plan,
                        const struct cst_plan_record *record,
                        const struct cst_plan_node *node);
@@ -25,6 +26,11 @@ bool cst_record_opens(const struct cst_plan_record *record,
 void cst_replica_ended(struct cst_plan *plan, struct cst_plan_record *record);
 /* The record leaves the plan, or will not run. */
 void cst_replica_release(struct cst_plan *plan, struct cst_plan_record *record);
+/* It is to leave, and nothing there counts on what has not run yet: others do
+   not wait for its replicas. */
+void cst_replicas_let_go(struct cst_plan *plan,
+                         const struct cst_plan_node *node);
+
 /* The node has joined: what was replicated runs there as well. */
 void cst_replicas_join(struct cst_plan *plan, struct cst_plan_node *node);
 /* Forget those in plan->again that were to run there. */

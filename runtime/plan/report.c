@@ -95,7 +95,8 @@ static void end_poisoned(struct cst_plan *plan, struct cst_plan_record *record,
     if (record->ended)
         say_unmade(plan, text);
     tell_end(plan, record, end, text);
-    cst_replica_release(plan, record);
+    if (!cst_record_original(record)) /* a replica's task is another's */
+        cst_replica_release(plan, record);
     for (uint32_t i = 0; i < record->outputs_count; i++)
         poison(plan, record->outputs[i].version);
     cst_record_finish(plan, record);
@@ -128,7 +129,13 @@ void cst_record_withdraw(struct cst_plan *plan, struct cst_plan_record *record)
 
 static void cancel_reader(struct cst_plan *plan, struct cst_plan_record *record)
 {
-    if (cst_record_original(record))
+    const struct cst_plan_record *original = cst_record_original(record);
+
+    /* Tasks take it that the body has run there. */
+    if (original && original->ended && !record->ended &&
+        plan->nodes[record->replica->node])
+        say_unready(plan, "what it reads was lost and cannot be made again");
+    if (original)
         cst_record_withdraw(plan, record);
     else if (take_out(plan, record))
         end_poisoned(plan, record, CST_PLAN_CANCELLED, NULL);

@@ -278,7 +278,8 @@ static bool attempt_once(struct attempt *attempt)
     struct cst_task *task = attempt->task;
     bool reduces = (task->flags & CST_TASK_REDUCES) != 0;
     bool isolated = (task->kind->flags & CASTELL_ISOLATED) ||
-                    (task->flags & CST_TASK_SUSPECT);
+                    ((task->flags & CST_TASK_SUSPECT) &&
+                     !(task->kind->flags & CASTELL_REPLICATED));
     bool good;
 
     cst_run_started(attempt->self, task);

@@ -96,6 +96,77 @@ static void check_cores(struct sim *sim, const struct sim_node *node,
         sim_wrong(sim, "a task has too few cores");
 }
 
+/* A replica's own id, of which main's tasks have none. */
+static bool is_replica(const struct cst_task *task)
+{
+    return task->id >> 62 == 3;
+}
+
+/* Who is to write there last before that op; else OPS_MAX. */
+static uint32_t writer_of(const struct sim *sim, uint32_t number,
+                          uintptr_t cell)
+{
+    const struct cst_region one = {cell, 1, 1, 1};
+
+    while (number-- > 0) {
+        const struct sim_op *op = &sim->ops[number];
+
+        if (op->what == SIM_WAIT && sim->wrote[number] &&
+            cst_region_overlap(&op->accesses[0].cells, &one))
+            break;
+        if (op->what != SIM_TASK)
+            continue;
+        for (uint32_t i = 0; i < op->accesses_count; i++)
+            if (is_written(op->accesses[i].mode) &&
+                cst_region_overlap(&op->accesses[i].cells, &one))
+                return number;
+    }
+    return OPS_MAX;
+}
+
+/* What it reads that is replicated has run here. */
+static void check_prepared(struct sim *sim, const struct sim_node *node,
+                           uint32_t number)
+{
+    const struct sim_op *op = &sim->ops[number];
+
+    if (cst_engine_status(sim->nodes[0]->engine, NULL) != CASTELL_OK)
+        return; /* it need not have heard yet */
+    for (uint32_t i = 0; i < op->accesses_count; i++) {
+        const struct cst_region *cells = &op->accesses[i].cells;
+
+        if (op->accesses[i].mode == CASTELL_OUT ||
+            op->accesses[i].mode == CASTELL_REDUCTION)
+            continue;
+        for (size_t at = 0; at < cells->size * cells->rows; at++) {
+            uint32_t writer =
+                writer_of(sim, number,
+                          cells->base + at / cells->size * cells->pitch +
+                              at % cells->size);
+
+            if (writer < OPS_MAX && sim->ops[writer].kind == KIND_REPLICA &&
+                !(sim->tasks[writer].prepared >> node->number & 1))
+                sim_wrong(sim, "a task runs where what it reads has not run");
+        }
+    }
+}
+
+/* What a replica reads is what all others do. */
+static void note_replica(struct sim *sim, const struct cst_task *task,
+                         uint32_t number, uint64_t hash)
+{
+    struct sim_task *mine = &sim->tasks[number];
+
+    if (!sim->apart)
+        mine->prepared |= UINT32_C(1) << sim->running->number;
+    if (mine->replica_read && mine->replica_hash != hash)
+        sim_wrong(sim, "replicas have read what differs");
+    mine->replica_read = true;
+    mine->replica_hash = hash;
+    if (!is_replica(task))
+        mine->read = hash;
+}
+
 bool sim_body_begin(struct sim *sim, struct sim_node *node,
                     struct sim_executor *executor)
 {
@@ -115,9 +186,12 @@ bool sim_body_begin(struct sim *sim, struct sim_node *node,
     if (number == OPS_MAX || is_child(node, task) || cst_task_is_off(task) ||
         cst_engine_status(node->engine, NULL) != CASTELL_OK)
         return true; /* it will not be called */
-    if (sim->tasks[number].started >> (task->attempt & 63) & 1)
+    if (!is_replica(task) &&
+        sim->tasks[number].started >> (task->attempt & 63) & 1)
         sim_wrong(sim, "an attempt ran twice");
-    sim->tasks[number].started |= UINT64_C(1) << (task->attempt & 63);
+    if (!is_replica(task))
+        sim->tasks[number].started |= UINT64_C(1) << (task->attempt & 63);
+    check_prepared(sim, node, number);
     if (task->attempt <= op->kills && node->number > 0 &&
         (op->immortal || !(task->flags & CST_TASK_SUSPECT))) {
         sim_kill(sim, node);
@@ -219,6 +293,7 @@ int sim_body(void *const *buffers, const void *bytes)
     struct sim_values values[ACCESSES_MAX];
     struct sim_argument argument = {0};
     const struct sim_op *op;
+    uint64_t hash;
     bool stays;
     bool bad;
 
@@ -231,7 +306,11 @@ int sim_body(void *const *buffers, const void *bytes)
     memcpy(values, executor->read, sizeof(values));
     if (sim->options.print)
         sim_say_values(op, values);
-    sim->tasks[argument.op].read = sim_compute(op, argument.op, values);
+    hash = sim_compute(op, argument.op, values);
+    if (op->kind == KIND_REPLICA)
+        note_replica(sim, task, argument.op, hash);
+    else
+        sim->tasks[argument.op].read = hash;
     for (uint32_t i = 0; i < op->accesses_count; i++) {
         struct sim_view view = view_of(sim, op, i, buffers[i]);
 
@@ -245,7 +324,7 @@ int sim_body(void *const *buffers, const void *bytes)
             sim_write(&view, &values[i]);
         }
     }
-    sim->tasks[argument.op].finished = true;
+    sim->tasks[argument.op].finished |= !is_replica(task);
     return bad ? 1 : 0;
 }
 
@@ -259,9 +338,11 @@ bool __wrap_cst_run_in_gang(const struct cst_self *self, struct cst_task *task,
 void __wrap_cst_child_run(const struct cst_child_request *request,
                           struct cst_child_result *ret_result)
 {
+    sim_now->apart = true;
     *ret_result = (struct cst_child_result){
         .outcome = CST_CHILD_RETURNED,
         .number = request->body(request->buffers, request->argument)};
+    sim_now->apart = false;
     cst_self()->task = NULL; /* that was the child's */
 }
 

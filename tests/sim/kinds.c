@@ -65,6 +65,10 @@ static struct castell_kind kinds[KINDS] = {
                    .on_failure = CASTELL_CANCEL_SUCCESSORS,
                    .retries = 1,
                    .constraint = {.cores = 2}},
+    [KIND_REPLICA] = {.name = "replica",
+                      .on_failure = CASTELL_CANCEL_SUCCESSORS,
+                      .retries = 1,
+                      .flags = CASTELL_REPLICATED},
     [KIND_FATAL] = {.name = "fatal", .on_failure = CASTELL_FAIL},
     [KIND_CHILD] = {.name = "child", .on_failure = CASTELL_FAIL},
 };

@@ -24,6 +24,21 @@ static void say_entries(const struct sim *sim, const struct sim_node *node)
                 entry->makers);
 }
 
+static void check_tasks(struct sim *sim, const struct sim_node *node)
+{
+    const struct cst_cluster *cluster = node->cluster;
+    struct cst_store_counters counters;
+
+    cst_store_counters(cluster->store, &counters);
+    if (counters.jobs > 0 || cluster->visits.count > 0 || cluster->berths)
+        sim_wrong(sim, "a node keeps tasks after the end");
+    if (cluster->incoming || cluster->parts || cluster->unsent_count > 0)
+        sim_wrong(sim, "a node waits for messages after the end");
+    for (uint32_t i = 0; i < node->limits.cores; i++)
+        if (node->executors[i].task)
+            sim_wrong(sim, "a body does not end");
+}
+
 static void check_node(struct sim *sim, const struct sim_node *node)
 {
     const struct cst_cluster *cluster = node->cluster;
@@ -35,17 +50,11 @@ static void check_node(struct sim *sim, const struct sim_node *node)
         sim_wrong(sim, "a node keeps versions after the end");
     if (counters.bytes > 0 && !sim->by_mpi)
         sim_wrong(sim, "a node keeps memory of versions after the end");
-    if (counters.jobs > 0 || cluster->visits.count > 0 || cluster->berths)
-        sim_wrong(sim, "a node keeps tasks after the end");
-    if (cluster->incoming || cluster->parts || cluster->unsent_count > 0)
-        sim_wrong(sim, "a node waits for messages after the end");
+    check_tasks(sim, node);
     if (node->engine->memory_free != node->limits.memory ||
         node->engine->constrained.first || node->engine->reductions ||
         cst_ready_count(&node->engine->ready) > 0)
         sim_wrong(sim, "an engine keeps something after the end");
-    for (uint32_t i = 0; i < node->limits.cores; i++)
-        if (node->executors[i].task)
-            sim_wrong(sim, "a body does not end");
 }
 
 /* ---- The plan ------------------------------------------------------------------------ */
@@ -115,12 +124,32 @@ static void check_data(struct sim *sim)
         sim_wrong(sim, "the plan keeps datums after the end");
 }
 
+/* What is replicated stays, with what it reads, for nodes that are to come. */
+static void check_replicated(struct sim *sim, const struct cst_plan *plan)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < sim->ops_count; i++)
+        count += sim->ops[i].what == SIM_TASK &&
+                 sim->ops[i].kind == KIND_REPLICA &&
+                 sim->tasks[i].end == CST_TASK_ENDED;
+    if (plan->replicated_count != count)
+        sim_wrong(sim, "the plan keeps other replicated tasks than have run");
+    for (uint32_t i = 0; i < sim->nodes_count; i++)
+        if (sim->nodes[i]->alive && sim->nodes[i]->member)
+            check_tasks(sim, sim->nodes[i]);
+}
+
 void sim_check_leaks(struct sim *sim)
 {
     const struct cst_cluster *cluster = sim->nodes[0]->cluster;
 
     if (cst_engine_status(sim->nodes[0]->engine, NULL) != CASTELL_OK)
         return;
+    if (cluster->plan->replicated_count > 0) {
+        check_replicated(sim, cluster->plan);
+        return;
+    }
     check_plan(sim, cluster->plan);
     if (cluster->reductions.count > 0 || cluster->later_count > 0 ||
         cluster->local.size > 0)

@@ -155,6 +155,8 @@ static uint32_t some_kind(const struct sim_options *options, uint64_t *state)
         return KIND_WIDE;
     if (options->fatal && random_below(state, 6) == 0)
         return KIND_FATAL;
+    if (options->replicas && random_below(state, 4) == 0)
+        return KIND_REPLICA;
     if (random_below(state, 3) == 0)
         return KIND_TURNS + random_below(state, KIND_NESTED + 1 - KIND_TURNS);
     return KIND_PLAIN + random_below(state, KIND_PLAIN_LAST + 1);
@@ -176,6 +178,16 @@ static void let_it_fail(const struct sim_options *options, uint64_t *state,
     }
 }
 
+/* Each node that it killed would be one that is lost for good. */
+static void let_it_prepare(struct sim_op *op)
+{
+    op->kills = 0;
+    op->starves = false;
+    for (uint32_t i = 0; i < op->accesses_count; i++)
+        if (sim_is_joint(op->accesses[i].mode))
+            op->accesses[i].mode = CASTELL_INOUT;
+}
+
 static struct sim_op some_task(const struct sim_options *options,
                                uint64_t *state)
 {
@@ -194,6 +206,8 @@ static struct sim_op some_task(const struct sim_options *options,
     if (options->failing && random_below(state, 3) == 0)
         op.group = 1 + random_below(state, GROUPS);
     let_it_fail(options, state, &op);
+    if (op.kind == KIND_REPLICA)
+        let_it_prepare(&op);
     return op;
 }
 

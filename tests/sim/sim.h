@@ -45,9 +45,10 @@ enum sim_kind {
     KIND_NESTED, /* its body submits what writes */
     KIND_PAIR,   /* of two nodes */
     KIND_TRIPLE,
-    KIND_WIDE,  /* of two cores */
-    KIND_FATAL, /* its failure ends the run */
-    KIND_CHILD, /* what a nested body submits */
+    KIND_WIDE,    /* of two cores */
+    KIND_FATAL,   /* its failure ends the run */
+    KIND_REPLICA, /* on every node, before what reads what it makes */
+    KIND_CHILD,   /* what a nested body submits */
     KINDS,
 };
 
@@ -62,6 +63,7 @@ struct sim_options {
     bool gangs;
     bool wide;  /* tasks of several cores */
     bool fatal; /* some failure ends the run */
+    bool replicas;
     bool print;
 };
 
@@ -240,8 +242,11 @@ struct sim_task {
     bool ended;
     bool off; /* its group was cancelled before it had ended */
     enum cst_task_end end;
-    uint64_t started; /* attempts: a bit each */
-    uint64_t read;    /* by the last that was finished */
+    uint64_t started;  /* attempts: a bit each */
+    uint64_t read;     /* by the last that was finished */
+    uint32_t prepared; /* KIND_REPLICA: nodes on which it has: a bit each */
+    bool replica_read; /* some replica has, and what */
+    uint64_t replica_hash;
 };
 
 struct sim_main {
@@ -305,6 +310,7 @@ struct sim {
     struct sim_node *running;
     struct sim_executor *executor; /* whose body is called */
     struct cst_task *body;         /* ... and of what */
+    bool apart;                    /* ... in a child process */
     const char *wrong;             /* the first thing that was */
 };
 
