@@ -245,7 +245,7 @@ enum castell_status cst_cluster_watch(struct cst_cluster *cluster)
     if (cluster->alarm < 0)
         return cst_fail(CASTELL_ERR_SYSTEM,
                         "no timer for the thread that hears: %s",
-                        strerror(errno));
+                        strerrordesc_np(errno));
     status = cst_thread_start("castell-net", watch, cluster, &cluster->thread);
     cluster->has_thread = status == CASTELL_OK;
     if (status != CASTELL_OK)
