@@ -22,6 +22,7 @@ enum { WORKERS = 3, TASKS = 60, TABLE = 64, FACTOR = 7 };
 /* What the bodies leave in their process. */
 static int table[TABLE];
 static int prepared;
+static bool is_late;
 
 struct found {
     int process;
@@ -54,6 +55,26 @@ static int extend_body(void *const *buffers, const void *argument)
     return 0;
 }
 
+/* The first process but main's that has the file away dies. */
+static int late_body(void *const *buffers, const void *argument)
+{
+    if (getpid() != *(const int *)buffers[0] && unlink(argument) == 0)
+        (void)raise(SIGKILL);
+    is_late = true;
+    *(int *)buffers[1] = 2;
+    return 0;
+}
+
+static int look_late_body(void *const *buffers, const void *argument)
+{
+    struct found *found = buffers[1];
+
+    (void)argument;
+    *found = (struct found){(int)getpid(), !is_late, prepared};
+    (void)usleep(3000);
+    return 0;
+}
+
 static int look_body(void *const *buffers, const void *argument)
 {
     const int *token = buffers[0];
@@ -76,6 +97,10 @@ static struct castell_kind extend_kind = {
     .name = "extend", .body = extend_body, .flags = CASTELL_REPLICATED};
 static struct castell_kind look_kind = {
     .name = "look", .body = look_body, .flags = CASTELL_DISTRIBUTED};
+static struct castell_kind late_kind = {
+    .name = "late", .body = late_body, .flags = CASTELL_REPLICATED};
+static struct castell_kind look_late_kind = {
+    .name = "look late", .body = look_late_body, .flags = CASTELL_DISTRIBUTED};
 static struct castell_kind nest_kind = {.name = "nest", .body = nest_body};
 static struct castell_kind wide_kind = {.name = "wide",
                                         .body = prepare_body,
@@ -88,6 +113,8 @@ __attribute__((constructor)) static void declare(void)
     castell_must(castell_kind_declare(&prepare_kind), NULL);
     castell_must(castell_kind_declare(&extend_kind), NULL);
     castell_must(castell_kind_declare(&look_kind), NULL);
+    castell_must(castell_kind_declare(&late_kind), NULL);
+    castell_must(castell_kind_declare(&look_late_kind), NULL);
     castell_must(castell_kind_declare(&nest_kind), NULL);
     castell_must(castell_kind_declare(&wide_kind), NULL);
 }
@@ -119,7 +146,7 @@ static int factor = FACTOR;
 static int token;
 static struct found found[TASKS];
 
-static void look_around(void)
+static void look_around(struct castell_kind *kind)
 {
     for (int i = 0; i < TASKS; i++) {
         const struct castell_access accesses[] = {
@@ -128,7 +155,7 @@ static void look_around(void)
         };
 
         found[i].wrong = TABLE;
-        GO(submit(&look_kind, accesses, 2));
+        GO(submit(kind, accesses, 2));
     }
     GO(castell_barrier());
 }
@@ -186,6 +213,41 @@ static void prepare(void)
     GO(submit(&extend_kind, &more, 1));
 }
 
+/* What was under way where a process died is run with care elsewhere, which is
+   in a child process: that would prepare nothing. */
+static void prepare_late(struct party *party)
+{
+    static char path[] = "/tmp/castell-replicated-XXXXXX";
+    int file = mkstemp(path);
+    int main_process = (int)getpid();
+    const struct castell_access accesses[] = {
+        {.base = &main_process,
+         .size = sizeof(main_process),
+         .mode = CASTELL_IN},
+        {.base = &token, .size = sizeof(token), .mode = CASTELL_OUT},
+    };
+    const struct castell_submission submission = {
+        .kind = &late_kind,
+        .accesses = accesses,
+        .accesses_count = 2,
+        .argument = path,
+        .argument_size = sizeof(path),
+    };
+
+    if (file < 0)
+        tap_bail("no file");
+    (void)close(file);
+    GO(castell_task_submit(&submission, NULL));
+    GO(castell_barrier());
+    ok(access(path, F_OK) != 0, "a process died of a replicated task");
+    party_add(party, 1);
+    for (int i = 0; i < 50 && !saw((int)party->workers[WORKERS + 1]); i++)
+        look_around(&look_late_kind);
+    ok(saw((int)party->workers[WORKERS + 1]) && wrong_ones() == 0,
+       "which one that joins has run, in the process (%d did not)",
+       wrong_ones());
+}
+
 static void refuse(void)
 {
     const struct castell_access reduction = {
@@ -215,7 +277,7 @@ int main(int argc, char **argv)
     party_begin(&party, WORKERS, 1, 1);
     GO(castell_start_with(NULL));
     prepare();
-    look_around();
+    look_around(&look_kind);
     ok(wrong_ones() == 0, "each reader finds what the bodies left (%d do not)",
        wrong_ones());
     ok(processes() == WORKERS + 1, "in %d processes", processes());
@@ -225,16 +287,17 @@ int main(int argc, char **argv)
     factor = 1000;
     party_add(&party, 1);
     for (int i = 0; i < 50 && !saw((int)party.workers[WORKERS]); i++)
-        look_around();
+        look_around(&look_kind);
     ok(saw((int)party.workers[WORKERS]), "a process that joins gets tasks");
     ok(wrong_ones() == 0, "and has run the bodies before (%d did not)",
        wrong_ones());
 
     (void)kill(party.workers[0], SIGKILL);
-    look_around();
+    look_around(&look_kind);
     ok(wrong_ones() == 0, "so with one that dies (%d)", wrong_ones());
+    prepare_late(&party);
     refuse();
     ok(castell_stop() == 0, "and it ends well");
-    ok(party_end(&party) == 1, "for all processes but the one");
+    ok(party_end(&party) == 2, "for all processes but two");
     return tap_done();
 }
