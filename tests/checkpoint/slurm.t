@@ -44,6 +44,9 @@ ok "it has saved something" until_true test -e state/000003/manifest
 scancel --batch -s USR1 "$job"
 ok "it is sent back to the queue" until_true is_back
 ok "as it has stopped" grep -q '^stopped at ' "castell-steps.$job.out"
+# A node takes a credential of the second in which it revoked the job's last one for
+# that one: "Killing non-startable batch JobId=1: Job credential revoked".
+sleep 2
 ok "it need not wait here" scontrol update "JobId=$job" StartTime=now
 ok "it begins again" until_true begins_now 2 || {
     grep "JobId=$job" "$work/cluster/log/slurmctld.log"
