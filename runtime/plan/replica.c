@@ -288,13 +288,19 @@ struct walk {
     struct cst_version *last;
 };
 
+/* It is somewhere, and who waits for it does not wait for it to be made again
+   beside other things. */
 static bool is_anywhere(const struct cst_version *version)
 {
-    const struct cst_copy *copy = version->copies;
+    bool any = false;
 
-    while (copy && copy->state != CST_COPY_PRESENT)
-        copy = copy->next;
-    return copy != NULL;
+    for (const struct cst_copy *copy = version->copies; copy;
+         copy = copy->next) {
+        if (copy->state == CST_COPY_MADE)
+            return false;
+        any = any || copy->state == CST_COPY_PRESENT;
+    }
+    return any;
 }
 
 static void visit(struct walk *walk, struct cst_version *version)

@@ -49,7 +49,7 @@ static struct sim_options options_of(uint64_t seed, uint32_t ops, bool print)
         .leaves = seed % 5 == 0,
         .gangs = seed / CLASSES % 3 == 0,
         .wide = seed / CLASSES % 3 == 1,
-        .replicas = seed % 3 == 0 && seed / CLASSES % 3 == 2,
+        .replicas = seed % 3 == 0,
         .fatal = seed % (8 * CLASSES) == 3,
         .print = print,
     };
