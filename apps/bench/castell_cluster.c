@@ -9,7 +9,8 @@
  * round: COUNT times a task that depends on the one before is submitted and
  * waited for: at once (round), and after both processes have slept (round.cold).
  * Between the cold ones, as cold, a message goes there and back over a socket
- * between this process and one that does nothing else (round.bare).
+ * between this process and one that does nothing else: on the worker's core
+ * (round.bare), and on this process's own (round.same), where it wakes no other.
  * idle: for COUNT seconds nobody has anything to do.
  * memory: COUNT tasks wait while another holds the worker, as many again for
  * these. Prints lines "name value unit".
@@ -18,6 +19,7 @@
 
 #include <castell.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,6 +36,7 @@ enum {
     GATE_US = 1000,
     DATUM_SIZE = 64,
     PATH_SIZE = 64,
+    NUMBER_SIZE = 16,
     EVER = -1,
 };
 
@@ -61,6 +64,15 @@ static int run_clock(void *const *buffers, const void *argument)
     return 0;
 }
 
+/* The core that it is run on. */
+static int run_where(void *const *buffers, const void *argument)
+{
+    int core = sched_getcpu();
+
+    memcpy(buffers[0], &core, sizeof(core));
+    return 0;
+}
+
 /* Until the file is gone that the argument names. */
 static int run_gate(void *const *buffers, const void *argument)
 {
@@ -71,6 +83,7 @@ static int run_gate(void *const *buffers, const void *argument)
 
 static struct castell_kind nothing = {.name = "nothing", .body = run_nothing};
 static struct castell_kind clock_kind = {.name = "clock", .body = run_clock};
+static struct castell_kind where = {.name = "where", .body = run_where};
 static struct castell_kind gate = {.name = "gate", .body = run_gate};
 
 static void submit(struct castell_kind *kind, void *base,
@@ -149,22 +162,40 @@ static void put_message(int fd)
         exit(1);
 }
 
-/* What the other process does. */
-static int echo(void)
+static int find_core_of_worker(void)
 {
+    int core;
+
+    submit(&where, &bench_cells[0], CASTELL_OUT, NULL);
+    wait_on(&bench_cells[0]);
+    memcpy(&core, &bench_cells[0], sizeof(core));
+    return core;
+}
+
+/* What the other process does. */
+static int echo(const char *core)
+{
+    cpu_set_t cores;
+
+    CPU_ZERO(&cores);
+    CPU_SET(strtoul(core, NULL, 10), &cores);
+    if (sched_setaffinity(0, sizeof(cores), &cores))
+        return 1;
     while (take_message(STDIN_FILENO))
         put_message(STDIN_FILENO);
     return 0;
 }
 
-static int start_echo(pid_t *ret_pid)
+static int start_echo(int core, pid_t *ret_pid)
 {
     char name[] = "castell_cluster";
     char what[] = "echo";
-    char *argv[] = {name, what, NULL};
+    char where_to[NUMBER_SIZE];
+    char *argv[] = {name, what, where_to, NULL};
     posix_spawn_file_actions_t actions;
     int files[2];
 
+    (void)snprintf(where_to, sizeof(where_to), "%d", core);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, files) ||
         posix_spawn_file_actions_init(&actions) ||
         posix_spawn_file_actions_adddup2(&actions, files[1], STDIN_FILENO) ||
@@ -195,20 +226,29 @@ static void measure_cold(void)
 {
     double cold[COLD_ROUNDS];
     double bare[COLD_ROUNDS];
-    pid_t other;
-    int fd = start_echo(&other);
+    double same[COLD_ROUNDS];
+    pid_t there;
+    pid_t here;
+    int to_there = start_echo(find_core_of_worker(), &there);
+    int to_here = start_echo(sched_getcpu(), &here);
 
-    (void)go_bare(fd);
+    (void)go_bare(to_there);
+    (void)go_bare(to_here);
     for (size_t i = 0; i < COLD_ROUNDS; i++) {
         let_all_sleep();
-        bare[i] = go_bare(fd);
+        bare[i] = go_bare(to_there);
         let_all_sleep();
         cold[i] = go_round();
+        let_all_sleep();
+        same[i] = go_bare(to_here);
     }
-    (void)close(fd);
-    (void)waitpid(other, NULL, 0);
+    (void)close(to_there);
+    (void)close(to_here);
+    (void)waitpid(there, NULL, 0);
+    (void)waitpid(here, NULL, 0);
     print_rounds("round.cold", cold, COLD_ROUNDS);
     print_rounds("round.bare", bare, COLD_ROUNDS);
+    print_rounds("round.same", same, COLD_ROUNDS);
 }
 
 static void measure_round(size_t count)
@@ -291,10 +331,11 @@ int main(int argc, char **argv)
     size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
 
     if (strcmp(name, "echo") == 0)
-        return echo();
+        return argc > 2 ? echo(argv[2]) : 2;
     memset(bench_cells, 1, sizeof(bench_cells));
     castell_must(castell_kind_declare(&nothing), "castell_kind_declare");
     castell_must(castell_kind_declare(&clock_kind), "castell_kind_declare");
+    castell_must(castell_kind_declare(&where), "castell_kind_declare");
     castell_must(castell_kind_declare(&gate), "castell_kind_declare");
     castell_start(NULL, NULL);
     if (strcmp(name, "round") == 0) {
