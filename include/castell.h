@@ -377,8 +377,8 @@ CASTELL_API int castell_execute_in(const char *image, const char *const *argv,
 /*
  * In a body of device(mpi): write the communicator of those that run it, one on
  * each of constraint(nodes=) nodes, to *ret_comm, an MPI_Comm. They are fresh
- * processes, which submit no tasks; each gets all that the task reads, what rank
- * 0 writes is the result, and one that returns non-zero or dies fails the task.
+ * processes or, by --gangs=inside, workers, submit no tasks, and each gets what
+ * the task reads; what rank 0 writes is the result, and who fails fails it.
  * Elsewhere it ends the program. Sequential: MPI_COMM_SELF; needs <mpi.h>.
  */
 #ifndef CASTELL_SEQUENTIAL

@@ -31,12 +31,13 @@ enum castell_status cst_api_enter(const char *call, struct cst_self **ret_self)
 {
     struct cst_self *self = cst_self();
     struct cst_run *run = cst_run();
+    uint32_t cores, attempt;
 
     if (__builtin_expect(run && self->run == run->number, 1)) {
         *ret_self = self;
         return CASTELL_OK;
     }
-    if (!run && cst_gang_is_member())
+    if ((!run && cst_gang_is_member()) || cst_gang_inside(&cores, &attempt))
         return cst_fail(CASTELL_ERR_INVALID,
                         "%s() was called by a body of device(mpi)", call);
     if (!run)

@@ -69,6 +69,7 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     const char *workers = cst_parse_environment("CASTELL_WORKERS");
     const char *runs = cst_parse_environment("CASTELL_MASTER_TASKS");
     const char *carrier = cst_parse_environment("CASTELL_CARRIER");
+    const char *gangs = cst_parse_environment("CASTELL_GANGS");
     const char *dead = cst_parse_environment("CASTELL_DEAD_MS");
     const char *ticket = cst_parse_environment("CASTELL_TICKET");
     uint32_t dead_ms = 0;
@@ -105,6 +106,11 @@ cst_cluster_environment(struct cst_cluster_options *ret_options)
     /* fabric: memory within a machine, MPI between machines. */
     ret_options->mpi = carrier && (strcmp(carrier, "mpi") == 0 ||
                                    strcmp(carrier, "fabric") == 0);
+    if (gangs && strcmp(gangs, "inside") != 0 && strcmp(gangs, "fresh") != 0)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "CASTELL_GANGS is inside or fresh, not \"%s\"", gangs);
+    ret_options->gangs_inside =
+        ret_options->mpi && gangs && strcmp(gangs, "inside") == 0;
     ret_options->shm = !carrier || (strcmp(carrier, "mpi") != 0 &&
                                     strcmp(carrier, "tcp") != 0);
     ret_options->policy = cst_parse_environment("CASTELL_POLICY");
@@ -132,6 +138,7 @@ static enum castell_status open_net(struct cst_cluster *cluster,
         .directory = cluster->options.directory,
         .hello = hello,
         .mpi = cluster->options.mpi,
+        .mpi_shared = cluster->options.gangs_inside,
         .shm = cluster->options.shm,
         .modules = cst_parse_environment("CASTELL_MODULES"),
         .dead_ns = cluster->options.dead_ns,

@@ -33,6 +33,7 @@ struct cst_cluster_options {
     uint32_t ticket;       /* worker: by which it was asked for; 0: none */
     bool home_runs;        /* master: its node runs tasks too */
     bool mpi;              /* use MPI where started under it */
+    bool gangs_inside;     /* ... also for tasks of several nodes */
     bool shm;              /* share memory with processes of this machine */
     uint64_t dead_ns;      /* silent so long, a node is dead; 0: the default */
     uint64_t join_ns;      /* wait that long for the master; 0: the default */
@@ -43,9 +44,9 @@ struct cst_cluster_options {
 
 /*
  * What the environment says: CASTELL_ROLE, CASTELL_RUN_DIR, CASTELL_WORKERS,
- * CASTELL_MASTER_TASKS, CASTELL_CARRIER, CASTELL_POLICY, CASTELL_DEAD_MS,
- * CASTELL_TICKET. Fails
- * with CASTELL_ERR_INVALID when it makes no sense.
+ * CASTELL_MASTER_TASKS, CASTELL_CARRIER, CASTELL_GANGS, CASTELL_POLICY,
+ * CASTELL_DEAD_MS, CASTELL_TICKET. Fails with CASTELL_ERR_INVALID when it makes
+ * no sense.
  */
 CASTELL_MUST_CHECK enum castell_status
 cst_cluster_environment(struct cst_cluster_options *ret_options);

@@ -9,6 +9,7 @@
 #include "base/spare.h"
 #include "cluster/cluster.h"
 #include "cluster/message.h"
+#include "gang/gang.h"
 #include "net/net.h"
 #include "plan/plan.h"
 #include "sched/declare.h"
@@ -45,8 +46,12 @@ struct cst_berth {
     uint32_t attempt;
     bool told;
     bool unwanted;
-    _Atomic(bool) taken; /* its body runs, which ends when it is */
-    _Atomic(bool) over;
+    struct cst_gang_crew crew;
+    uint64_t deadline_ns; /* its body must have come back by then; 0: none */
+    _Atomic(bool) taken;  /* its body runs, which ends when it is over... */
+    _Atomic(bool) over;   /* ... or when the crew, now known, has ended */
+    _Atomic(bool) mustered;
+    bool strayed; /* the crew has not, but we have; written by the body */
 };
 
 /* The content of a version of a file. */
@@ -151,6 +156,8 @@ struct cst_cluster {
     struct cst_kind fold_kind;
     struct cst_kind berth_kind;
     struct cst_berth *berths;
+    const struct cst_visit *doomed; /* a lead that is to come back... */
+    uint64_t doomed_ns;             /* ... by then */
     uint64_t *unsent; /* versions whose sending was over, or failed, at once */
     size_t unsent_count;
     size_t unsent_max;
@@ -244,7 +251,7 @@ void cst_gang_init(struct cst_cluster *cluster);
 void cst_gang_release(struct cst_cluster *cluster);
 /* The visit leads one; false: no memory. */
 bool cst_lead_add(struct cst_visit *visit);
-void cst_lead_free(struct cst_visit *visit);
+void cst_lead_free(struct cst_cluster *cluster, struct cst_visit *visit);
 /* Its inputs are there. */
 void cst_lead_fired(struct cst_cluster *cluster, struct cst_visit *visit);
 /* It was to end, for a node of its gang is lost; so it will run again. */
@@ -265,9 +272,8 @@ void cst_order_berth(void *cluster_, uint32_t node, uint64_t id,
                      const struct castell_constraint *constraint);
 void cst_order_unberth(void *cluster_, uint32_t node, uint64_t id,
                        uint32_t attempt);
-void cst_order_muster(void *cluster_, uint32_t node, uint64_t id,
-                      uint32_t attempt, const uint32_t *others,
-                      uint32_t others_count);
+void cst_order_muster(void *cluster_, uint32_t node,
+                      const struct cst_plan_muster *muster);
 void cst_order_disband(void *cluster_, uint32_t node, uint64_t id,
                        uint32_t attempt);
 /* The order in cluster->out goes there. */

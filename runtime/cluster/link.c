@@ -302,7 +302,8 @@ static bool small_came(struct cst_cluster *cluster, uint32_t peer,
 
 static bool is_of_gang(uint8_t what)
 {
-    return what == CST_MESSAGE_FIRED || what == CST_MESSAGE_BERTHED;
+    return what == CST_MESSAGE_FIRED || what == CST_MESSAGE_BERTHED ||
+           what == CST_MESSAGE_STRAYED;
 }
 
 static bool is_report(uint8_t what)

@@ -100,6 +100,7 @@ void cst_put_muster(struct cst_writer *writer,
     cst_put_varint(writer, muster->attempt);
     cst_put_varint(writer, muster->nodes);
     cst_put_bytes(writer, muster->hosts, muster->hosts_size);
+    cst_put_bytes(writer, muster->ranks, muster->ranks_size);
 }
 
 void cst_get_muster(struct cst_reader *reader,
@@ -110,6 +111,10 @@ void cst_get_muster(struct cst_reader *reader,
     ret_muster->nodes = cst_get_count(reader, UINT32_MAX);
     ret_muster->hosts =
         (const char *)cst_get_bytes(reader, &ret_muster->hosts_size);
+    ret_muster->ranks = cst_get_bytes(reader, &ret_muster->ranks_size);
+    if (ret_muster->ranks_size > 0 &&
+        ret_muster->ranks_size / sizeof(uint32_t) != ret_muster->nodes)
+        reader->bad = true;
 }
 
 void cst_put_assign(struct cst_writer *writer,

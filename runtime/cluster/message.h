@@ -27,6 +27,7 @@ enum cst_message {
     CST_MESSAGE_BERTH,
     CST_MESSAGE_UNBERTH,
     CST_MESSAGE_MUSTER,
+    CST_MESSAGE_JOIN, /* as a muster, to the others, where they share a world */
     CST_MESSAGE_DISBAND,
     CST_MESSAGE_RUN, /* the number of the run, for names: the first order */
     /* Orders to node 0. */
@@ -40,6 +41,7 @@ enum cst_message {
     CST_MESSAGE_NOT_COME, /* a version, 0 */
     CST_MESSAGE_FIRED,    /* a task, its attempt: so with berthed */
     CST_MESSAGE_BERTHED,
+    CST_MESSAGE_STRAYED,
     /* From node to node; the version's bytes are the payload. */
     CST_MESSAGE_DATA,
     /* The same; they follow the piece. */
@@ -177,6 +179,8 @@ struct cst_message_muster {
     uint32_t nodes;
     const char *hosts; /* not ended by a 0 when it was read */
     size_t hosts_size;
+    const uint8_t *ranks; /* in the MPI world, u32 each, or none */
+    size_t ranks_size;
 };
 
 void cst_put_muster(struct cst_writer *writer,

@@ -43,7 +43,7 @@ static void fill_access(struct cst_task *task, uint32_t index,
 
 void cst_visit_free(struct cst_cluster *cluster, struct cst_visit *visit)
 {
-    cst_lead_free(visit);
+    cst_lead_free(cluster, visit);
     cst_spare_put(&cluster->visits_spare, visit, sizeof(*visit));
 }
 
@@ -316,6 +316,7 @@ bool cst_node_order(struct cst_cluster *cluster, struct cst_reader *message)
     case CST_MESSAGE_BERTH:
     case CST_MESSAGE_UNBERTH:
     case CST_MESSAGE_MUSTER:
+    case CST_MESSAGE_JOIN:
     case CST_MESSAGE_DISBAND:
         return cst_gang_order(cluster, what, message);
     case CST_MESSAGE_ROOT:

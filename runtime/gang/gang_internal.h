@@ -13,6 +13,13 @@
 /* The exit status of a process that could not be a member, and has said why. */
 enum { CST_GANG_NO_MEMBER = 126 };
 
+struct cst_call;
+
+/* join.c: what cst_gang_run() does with a crew that has ranks. */
+bool cst_gang_lead_joined(const struct cst_gang_request *request,
+                          const struct cst_call *call, char *how,
+                          size_t how_size);
+
 /* ---- spawn.c: another program ------------------------------------------- */
 
 /* A list of words that ends in NULL; bad when there was no memory. */

@@ -27,9 +27,6 @@ enum {
 /* No terminal, so no questions. */
 static const char ssh_usual[] = "ssh -x -o BatchMode=yes -o ConnectTimeout=10";
 
-/* From asking to end until it has to. */
-static const uint64_t grace_ns = UINT64_C(5) * 1000000000;
-
 static bool is_many_hosts(const struct cst_gang_crew *crew)
 {
     return crew && crew->hosts && strchr(crew->hosts, ',');
@@ -154,7 +151,7 @@ static enum end wait_for(const struct cst_gang_request *request, pid_t child,
                 (void)kill(child, SIGTERM);
                 asked = now;
             }
-        } else if (now - asked > grace_ns) {
+        } else if (now - asked > CST_GANG_GRACE_NS) {
             (void)kill(-child, SIGKILL);
         }
         rest(look);
@@ -249,7 +246,10 @@ bool cst_gang_run(const struct cst_gang_request *request, char *how,
         (void)snprintf(how, how_size, "%s", castell_error_text());
         return false;
     }
-    good = run(request, &call, how, how_size);
+    if (request->crew && request->crew->ranks)
+        good = cst_gang_lead_joined(request, &call, how, how_size);
+    else
+        good = run(request, &call, how, how_size);
     if (good)
         cst_call_take(&call, request);
     cst_call_close(&call);

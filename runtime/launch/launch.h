@@ -18,6 +18,7 @@
 #define CST_LAUNCH_ROLE    "CASTELL_ROLE"    /* "master", "worker" or "auto" */
 #define CST_LAUNCH_WORKERS "CASTELL_WORKERS" /* how many workers are started */
 #define CST_LAUNCH_CARRIER "CASTELL_CARRIER" /* auto, mpi, tcp; or fabric */
+#define CST_LAUNCH_GANGS   "CASTELL_GANGS"   /* fresh or inside */
 #define CST_LAUNCH_TASKS   "CASTELL_MASTER_TASKS" /* "1": the master runs tasks */
 #define CST_LAUNCH_CORES   "CASTELL_CORES"        /* this process's executors */
 

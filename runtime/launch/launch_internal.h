@@ -250,6 +250,7 @@ struct cst_launch_plan {
     uint32_t cores_per_worker; /* 0: not given */
     uint32_t master_cores;
     const char *carrier;
+    const char *gangs;
     const char *trace; /* a directory, or NULL */
     const char *base;  /* where the run directory is made; NULL: usual place */
     struct cst_words hosts;

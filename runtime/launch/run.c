@@ -30,9 +30,9 @@ static const char help[] =
     "workers\n"
     "      --carrier=KIND      how processes talk: auto (what is best), mpi or "
     "tcp\n"
-    "      --dir=DIR           make the directory of the run in DIR; with "
-    "several\n"
-    "                          nodes all of them must see it ($HOME/.castell)\n"
+    "      --gangs=WHERE       run device(mpi) in fresh processes, or inside "
+    "workers\n"
+    "      --dir=DIR           of the run, seen by all nodes ($HOME/.castell)\n"
     "      --trace=DIR         write traces there, for castell report\n"
     "      --max-nodes=B       ask SLURM for up to B nodes in all while work "
     "waits\n"
@@ -136,6 +136,30 @@ static enum castell_status set_carrier(void *target, const char *name,
     return CASTELL_OK;
 }
 
+static enum castell_status set_gangs(void *target, const char *name,
+                                     const char *value)
+{
+    if (strcmp(value, "fresh") != 0 && strcmp(value, "inside") != 0)
+        return cst_fail(CASTELL_ERR_INVALID,
+                        "%s is fresh or inside, not \"%s\"", name, value);
+    ((struct cst_launch_plan *)target)->gangs = value;
+    return CASTELL_OK;
+}
+
+/* Those inside need a world of MPI that all share. */
+static bool settle_gangs(struct cst_launch_plan *plan)
+{
+    if (strcmp(plan->gangs, "inside") != 0)
+        return true;
+    if (!CST_BUILT_MPI || strcmp(plan->carrier, "tcp") == 0) {
+        cst_fail_text("--gangs=inside needs --carrier=mpi, and castell built "
+                      "with MPI");
+        return false;
+    }
+    plan->carrier = "mpi";
+    return true;
+}
+
 static enum castell_status set_dir(void *target, const char *name,
                                    const char *value)
 {
@@ -163,6 +187,7 @@ static const struct cst_option run_options[] = {
     {"no-master-tasks", 0, NULL, set_no_tasks},
     {"label", 0, NULL, set_label},
     {"carrier", 0, "KIND", set_carrier},
+    {"gangs", 0, "WHERE", set_gangs},
     {"dir", 0, "DIR", set_dir},
     {"trace", 0, "DIR", set_trace},
     {"min-nodes", 0, "A", cst_launch_set_growth},
@@ -326,6 +351,7 @@ int cst_run_main(char **argv)
 
     plan.master_tasks = true;
     plan.carrier = "auto";
+    plan.gangs = "fresh";
     if (cst_options_read(run_options, &plan, argv + 1, &plan.application) < 0)
         return cst_say_usage("run");
     if (plan.help) {
@@ -336,7 +362,7 @@ int cst_run_main(char **argv)
         cst_fail_text("which program? castell run ./program");
         return cst_say_usage("run");
     }
-    if (find_place(&plan) < 0)
+    if (!settle_gangs(&plan) || find_place(&plan) < 0)
         return cst_say_usage("run");
     cst_find_self(plan.castell);
     return run(&plan);

@@ -108,6 +108,7 @@ static void set_environment(const struct cst_launch_plan *plan)
     cst_environment_set(CST_LAUNCH_ROLE, "auto");
     cst_environment_set(CST_LAUNCH_CASTELL, plan->castell);
     cst_environment_set(CST_LAUNCH_CARRIER, carrier_of(plan));
+    cst_environment_set(CST_LAUNCH_GANGS, plan->gangs);
     cst_environment_set(CST_LAUNCH_TASKS, plan->master_tasks ? "1" : "0");
     set_count(CST_LAUNCH_WORKERS, plan->workers);
     if (plan->workers == 0)

@@ -86,6 +86,17 @@ struct cst_plan_needs {
                                                     NULL: that of the body */
 };
 
+/* A gang that is to start. */
+struct cst_plan_muster {
+    uint64_t id;
+    uint32_t attempt;
+    const uint32_t *others; /* nodes, but the lead's */
+    uint32_t others_count;
+    bool
+        inside; /* it may be run in processes that would be lost with it, for it
+                    has not failed and has no timeout */
+};
+
 /*
  * What the plan wants done. Called from within the calls below; must not call
  * back. Orders to one node must reach it in the order in which they are given.
@@ -126,9 +137,9 @@ struct cst_plan_ops {
                   const struct castell_constraint *constraint);
     void (*unberth)(void *context, uint32_t node, uint64_t id,
                     uint32_t attempt);
-    /* Start it, together with these nodes. */
-    void (*muster)(void *context, uint32_t node, uint64_t id, uint32_t attempt,
-                   const uint32_t *others, uint32_t others_count);
+    /* Start it, together with others. */
+    void (*muster)(void *context, uint32_t node,
+                   const struct cst_plan_muster *muster);
     /* End it; it has failed, which the node reports as ever. */
     void (*disband)(void *context, uint32_t node, uint64_t id,
                     uint32_t attempt);

@@ -106,9 +106,14 @@ struct cst_mpi {
 
 /*
  * Start MPI where this process was started under it. No failure: without MPI
- * there is TCP, and the log is told why.
+ * there is TCP, and the log is told why. shared: others in this process use MPI
+ * too, at the same time; where that cannot be, it is for them to see.
  */
-void cst_mpi_start(struct cst_links *links, const char *modules);
+void cst_mpi_start(struct cst_links *links, const char *modules, bool shared);
+
+/* Is it a member of our world, and which? */
+bool cst_mpi_rank(const struct cst_links *links, const struct cst_peer *peer,
+                  uint32_t *ret_rank);
 
 /* End it: finalize unless that could wait for the dead. */
 void cst_mpi_stop(struct cst_links *links);

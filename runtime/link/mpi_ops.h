@@ -9,6 +9,7 @@
 #ifndef CST_LINK_MPI_OPS_H
 #define CST_LINK_MPI_OPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,7 @@
 #define CST_MPI_SYMBOL "castell_mpi_ops"
 
 enum {
-    CST_MPI_OPS_VERSION = 1,
+    CST_MPI_OPS_VERSION = 2,
     CST_MPI_ANY_RANK = -1,
     CST_MPI_DONE = 1,
     CST_MPI_PENDING = 0,
@@ -44,8 +45,10 @@ struct cst_mpi_piece {
 struct cst_mpi_ops {
     uint32_t version; /* CST_MPI_OPS_VERSION */
 
-    /* Start MPI. Returns 0, or not, with a sentence. */
-    int (*start)(struct cst_mpi_world *ret_world, char *why, size_t why_size);
+    /* Start MPI; shared: ask that other threads may use it at the same time.
+       Returns 0, or not, with a sentence. */
+    int (*start)(struct cst_mpi_world *ret_world, bool shared, char *why,
+                 size_t why_size);
 
     /*
      * Begin to send or receive; 0, or an error. The memory is MPI's until

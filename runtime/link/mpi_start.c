@@ -50,7 +50,8 @@ static const struct cst_mpi_ops *load(struct cst_links *links,
     return ops && ops->version == CST_MPI_OPS_VERSION ? ops : NULL;
 }
 
-static bool start_world(struct cst_links *links, const char *modules)
+static bool start_world(struct cst_links *links, const char *modules,
+                        bool shared)
 {
     if (started)
         return started_ops != NULL;
@@ -59,8 +60,9 @@ static bool start_world(struct cst_links *links, const char *modules)
         started_ops = load(links, modules);
     else
         cst_conns_why(&links->conns, "castell was built without it");
-    if (started_ops && started_ops->start(&started_world, links->conns.why,
-                                          sizeof(links->conns.why)))
+    if (started_ops &&
+        started_ops->start(&started_world, shared, links->conns.why,
+                           sizeof(links->conns.why)))
         started_ops = NULL;
     return started_ops != NULL;
 }
@@ -78,12 +80,12 @@ static bool fill(struct cst_mpi *mpi)
     return true;
 }
 
-void cst_mpi_start(struct cst_links *links, const char *modules)
+void cst_mpi_start(struct cst_links *links, const char *modules, bool shared)
 {
     if (!cst_parse_environment("PMIX_RANK") &&
         !cst_parse_environment("OMPI_COMM_WORLD_RANK"))
         return;
-    if (!start_world(links, modules)) {
+    if (!start_world(links, modules, shared)) {
         cst_conns_tell(&links->conns, CST_TELL_MPI,
                        "messages go by TCP, for MPI cannot be used: %s",
                        links->conns.why);
@@ -178,9 +180,20 @@ void cst_mpi_stop(struct cst_links *links)
     links->mpi = NULL;
 }
 
-void cst_mpi_died(struct cst_links *links, const struct cst_peer *peer)
+bool cst_mpi_rank(const struct cst_links *links, const struct cst_peer *peer,
+                  uint32_t *ret_rank)
 {
     if (!links->mpi || peer->about->where.world != links->mpi->world.id)
+        return false;
+    *ret_rank = peer->about->where.rank;
+    return true;
+}
+
+void cst_mpi_died(struct cst_links *links, const struct cst_peer *peer)
+{
+    uint32_t rank;
+
+    if (!cst_mpi_rank(links, peer, &rank))
         return;
     cst_mpi_never_finish();
     /* A receive may wait for the rest of a batch of it, for ever. */

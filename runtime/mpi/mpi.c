@@ -78,8 +78,10 @@ static int make_world(struct cst_mpi_world *world, char *why, size_t why_size)
     return 0;
 }
 
-static int start(struct cst_mpi_world *ret_world, char *why, size_t why_size)
+static int start(struct cst_mpi_world *ret_world, bool shared, char *why,
+                 size_t why_size)
 {
+    int level = shared ? MPI_THREAD_MULTIPLE : MPI_THREAD_SERIALIZED;
     int provided = MPI_THREAD_SINGLE;
     int running = 0;
     int error;
@@ -95,7 +97,7 @@ static int start(struct cst_mpi_world *ret_world, char *why, size_t why_size)
     (void)setenv("UCX_TCP_PUT_ENABLE", "n", 0);
     error = MPI_Initialized(&running);
     if (error == MPI_SUCCESS && !running)
-        error = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+        error = MPI_Init_thread(NULL, NULL, level, &provided);
     else if (error == MPI_SUCCESS)
         error = MPI_Query_thread(&provided);
     if (error != MPI_SUCCESS)

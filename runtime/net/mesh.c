@@ -382,6 +382,15 @@ static bool mesh_counts(const struct cst_net *net, uint32_t number,
     return true;
 }
 
+static bool mesh_rank(const struct cst_net *net, uint32_t number,
+                      uint32_t *ret_rank)
+{
+    const struct cst_links *links = &((const struct cst_mesh *)net)->links;
+    const struct cst_peer *peer = cst_link_peer(links, number);
+
+    return peer && cst_mpi_rank(links, peer, ret_rank);
+}
+
 const struct cst_net_ops cst_mesh_ops = {
     .close = cst_mesh_close,
     .poll = mesh_poll,
@@ -396,4 +405,5 @@ const struct cst_net_ops cst_mesh_ops = {
     .send = mesh_send,
     .flush = cst_mesh_flush,
     .counts = mesh_counts,
+    .rank = mesh_rank,
 };

@@ -90,6 +90,11 @@ uint32_t cst_net_self(const struct cst_net *net)
     return net->self;
 }
 
+bool cst_net_rank(const struct cst_net *net, uint32_t peer, uint32_t *ret_rank)
+{
+    return net->ops->rank && net->ops->rank(net, peer, ret_rank);
+}
+
 bool cst_net_counts(const struct cst_net *net, uint32_t peer,
                     struct cst_net_counts *ret_counts)
 {

@@ -56,6 +56,7 @@ struct cst_net_options {
     uint64_t join_ns;      /* wait that long for the master: 60 s */
     uint64_t silent_ns;    /* MPI brings nothing so long, use TCP: 3 s */
     bool mpi;              /* use MPI where we were started under it */
+    bool mpi_shared;       /* other threads of the process use it too */
     const char *modules;   /* where castell_mpi.so is; NULL: as installed */
     bool shm;              /* share memory with processes of this machine */
 };
@@ -178,6 +179,9 @@ bool cst_net_nudge(struct cst_net *net, uint32_t peer);
 
 /* Our own number. */
 uint32_t cst_net_self(const struct cst_net *net);
+
+/* Owner: the rank of a peer in MPI_COMM_WORLD; false: that is not also ours. */
+bool cst_net_rank(const struct cst_net *net, uint32_t peer, uint32_t *ret_rank);
 
 /* False when there never was such a peer. */
 bool cst_net_counts(const struct cst_net *net, uint32_t peer,

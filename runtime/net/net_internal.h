@@ -27,6 +27,8 @@ struct cst_net_ops {
     void (*flush)(struct cst_net *net);
     bool (*counts)(const struct cst_net *net, uint32_t peer,
                    struct cst_net_counts *ret_counts);
+    bool (*rank)(const struct cst_net *net, uint32_t peer,
+                 uint32_t *ret_rank); /* NULL: none has one */
 };
 
 #endif

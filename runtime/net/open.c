@@ -116,7 +116,7 @@ static enum castell_status create(const struct cst_net_options *options,
     if (options->shm)
         cst_near_start(&mesh->links);
     if (options->mpi)
-        cst_mpi_start(&mesh->links, options->modules);
+        cst_mpi_start(&mesh->links, options->modules, options->mpi_shared);
     *ret_mesh = mesh;
     return CASTELL_OK;
 }

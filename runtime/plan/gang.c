@@ -208,6 +208,14 @@ void cst_plan_fired(struct cst_plan *plan, uint32_t node, uint64_t id,
     *end = gang;
 }
 
+/* It was moved at most: a body that fails or dies may take others with it. */
+static bool may_be_inside(const struct cst_plan_record *record)
+{
+    return record->failures == 0 && record->losses == 0 &&
+           !(record->flags & CST_PLAN_SUSPECT) &&
+           record->task->kind->timeout_ns == 0;
+}
+
 void cst_plan_berthed(struct cst_plan *plan, uint32_t node, uint64_t id,
                       uint32_t attempt)
 {
@@ -227,9 +235,27 @@ void cst_plan_berthed(struct cst_plan *plan, uint32_t node, uint64_t id,
     }
     for (uint32_t i = 0; i < gang->others_count; i++)
         numbers[i] = gang->others[i]->number;
-    plan->ops->muster(plan->context, record->node->number, id, attempt, numbers,
-                      gang->others_count);
+    plan->ops->muster(plan->context, record->node->number,
+                      &(struct cst_plan_muster){
+                          .id = id,
+                          .attempt = attempt,
+                          .others = numbers,
+                          .others_count = gang->others_count,
+                          .inside = may_be_inside(record),
+                      });
     cst_plan_block_free(plan, numbers, gang->others_count * sizeof(*numbers));
+}
+
+void cst_plan_strayed(struct cst_plan *plan, uint32_t node, uint64_t id,
+                      uint32_t attempt)
+{
+    struct cst_plan_record *record = find_attempt(plan, node, id, attempt);
+    struct cst_plan_gang *gang = record ? record->gang : NULL;
+
+    if (!gang || gang->broken ||
+        !is_chosen(gang, gang->others_count, plan->nodes[node]))
+        return;
+    plan->ops->disband(plan->context, record->node->number, id, attempt);
 }
 
 /* ---- The end -------------------------------------------------------------- */

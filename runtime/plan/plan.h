@@ -109,6 +109,10 @@ void cst_plan_fired(struct cst_plan *plan, uint32_t node, uint64_t id,
 void cst_plan_berthed(struct cst_plan *plan, uint32_t node, uint64_t id,
                       uint32_t attempt);
 
+/* On such a node its body has failed, and others may wait for that one. */
+void cst_plan_strayed(struct cst_plan *plan, uint32_t node, uint64_t id,
+                      uint32_t attempt);
+
 /* ---- Looking inside --------------------------------------------------- */
 
 struct cst_plan_counters {

@@ -9,6 +9,7 @@
 #include "body/reduction.h"
 #include "body/save.h"
 #include "body/threads.h"
+#include "gang/gang.h"
 #include "worker/count.h"
 #include "worker/worker_internal.h"
 
@@ -138,6 +139,7 @@ bool cst_run_body(struct cst_self *self, struct cst_task *task, void **buffers,
         if (result != 0)
             (void)snprintf(how, how_size, "its body returned %d", result);
     } else {
+        cst_gang_escaped();
         result = -1;
         (void)snprintf(how, how_size, "its body called exit(%d)",
                        escape.exit_status);
@@ -476,6 +478,7 @@ void cst_run_exited(struct cst_self *self, struct cst_task *task, int status,
     const struct around around = {below, NULL, frames, 0};
     char how[TEXT_SIZE];
 
+    cst_gang_escaped();
     (void)snprintf(how, sizeof(how), "its body called exit(%d)", status);
     cst_run_event(self, CST_TRACE_ENDED, task, 1);
     leave_body(self, task, &around);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "body/threads.h"
 #include "depot/depot.h"
+#include "gang/gang.h"
 #include "worker/worker_internal.h"
 
 #include <stdio.h>
@@ -218,6 +219,7 @@ enum castell_status cst_worker_start(struct cst_engine *engine,
     worker->topo = topo;
     worker->executors = executors;
     worker->run = begin_run();
+    cst_gang_around(cst_gang_hide_run);
     status = make_ports(worker);
     if (status == CASTELL_OK)
         status = enter(worker);

@@ -40,8 +40,12 @@ enum {
     CST_ROUNDS_MAX = 20000, /* before it sleeps: some 100 us */
 };
 
-/* together.c: run a body on several nodes, or fail, saying how. */
-bool cst_run_in_gang(const struct cst_self *self, struct cst_task *task,
+/* together.c: a body of several nodes is no thread of the run: it submits
+   nothing. */
+void cst_gang_hide_run(bool begins);
+
+/* Run a body on several nodes, or fail, saying how. */
+bool cst_run_in_gang(struct cst_self *self, struct cst_task *task,
                      void *const *buffers, char *how, size_t how_size);
 
 /* serve.c: run tasks until the wait is over. */

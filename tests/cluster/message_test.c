@@ -178,8 +178,10 @@ static bool gang_survives(struct cst_writer *writer)
         draw_number(),
         (uint32_t)draw(9),
         {.cores = (uint32_t)draw(99), .memory = draw_number(), .storage = 3}};
-    struct cst_message_muster muster = {draw_number(), (uint32_t)draw(9), 3,
-                                        "a:2,b:1", 7};
+    static const uint8_t ranks[12] = {1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0};
+    struct cst_message_muster muster = {
+        draw_number(), (uint32_t)draw(9), 3, "a:2,b:1", 7,
+        ranks,         sizeof(ranks)};
     struct cst_message_berth berth_out;
     struct cst_message_muster muster_out;
     struct cst_reader reader;
@@ -201,7 +203,9 @@ static bool gang_survives(struct cst_writer *writer)
     return good && cst_reader_done(&reader) && muster_out.id == muster.id &&
            muster_out.attempt == muster.attempt && muster_out.nodes == 3 &&
            muster_out.hosts_size == 7 &&
-           memcmp(muster_out.hosts, muster.hosts, 7) == 0;
+           memcmp(muster_out.hosts, muster.hosts, 7) == 0 &&
+           muster_out.ranks_size == sizeof(ranks) &&
+           memcmp(muster_out.ranks, ranks, sizeof(ranks)) == 0;
 }
 
 static bool hello_survives(void)

@@ -145,6 +145,7 @@ static bool copy_muster(const uint8_t *data, size_t size,
     if (!cst_reader_done(&reader))
         return false;
     check_inside(muster.hosts, muster.hosts_size, data, size);
+    check_inside(muster.ranks, muster.ranks_size, data, size);
     cst_put_muster(writer, &muster);
     return true;
 }

@@ -187,15 +187,14 @@ static void on_unberth(void *context, uint32_t node, uint64_t id,
               .what = MSG_UNBERTH, .other = id, .attempt = attempt});
 }
 
-static void on_muster(void *context, uint32_t node, uint64_t id,
-                      uint32_t attempt, const uint32_t *others,
-                      uint32_t others_count)
+static void on_muster(void *context, uint32_t node,
+                      const struct cst_plan_muster *muster)
 {
     struct sim_message message = {
-        .what = MSG_MUSTER, .other = id, .attempt = attempt};
+        .what = MSG_MUSTER, .other = muster->id, .attempt = muster->attempt};
 
-    for (uint32_t i = 0; i < others_count; i++)
-        message.crew |= UINT64_C(1) << others[i];
+    for (uint32_t i = 0; i < muster->others_count; i++)
+        message.crew |= UINT64_C(1) << muster->others[i];
     order(context, node, message);
 }
 

@@ -85,6 +85,10 @@ static int stumble(int *x, const char *mark, int how)
 
     castell_mpi_comm(&comm);
     MPI_Comm_rank(comm, &rank);
+    if (how == 4 && castell_task_attempt() == 1) {
+        *x = 99; /* which is to be forgotten */
+        return 4;
+    }
     if (rank == 1 && castell_task_attempt() == 1) {
         if (how == 1)
             return 5;
@@ -129,7 +133,7 @@ static int hold(int *x, const char *go, const char *here)
         file = fopen(here, "a");
         if (!file)
             return 1;
-        fprintf(file, "runs\n");
+        fprintf(file, "runs %d\n", (int)getpid());
         fclose(file);
         while (access(go, F_OK) != 0)
             usleep(10000);
@@ -137,6 +141,37 @@ static int hold(int *x, const char *go, const char *here)
     MPI_Barrier(comm);
     *x += 1;
     return 0;
+}
+
+/* Who they are; again: others were it before. */
+#pragma castell task device(mpi) constraint(nodes = 2) inout(pids [0:2])
+static int who(int *pids, int again)
+{
+    int mine = (int)getpid();
+    int seen = pids[0] != 0;
+    MPI_Comm comm;
+
+    castell_mpi_comm(&comm);
+    MPI_Bcast(&seen, 1, MPI_INT, 0, comm);
+    MPI_Allgather(&mine, 1, MPI_INT, pids, 1, MPI_INT, comm);
+    if (castell_task_cores() != 1 || castell_task_attempt() < 1)
+        return 2;
+    if (castell_barrier() != CASTELL_ERR_INVALID ||
+        !strstr(castell_error_text(), "by a body of device(mpi)"))
+        return 4;
+    return seen == again ? 0 : 3;
+}
+
+/* `count` gangs, GANGS of them at once where there are nodes for so many. */
+static void sequence(int count)
+{
+    static int pids[GANGS][2];
+
+    for (int i = 0; i < count; i++)
+        who(pids[i % GANGS], i >= GANGS);
+#pragma castell barrier
+    for (int i = 0; i < GANGS; i++)
+        printf("%d\n%d\n", pids[i][0], pids[i][1]);
 }
 
 static void sums(int nodes, const char *where)
@@ -188,6 +223,8 @@ int main(int argc, char **argv)
         blocks(argv[2]);
     else if (strcmp(mode, "stumble") == 0)
         stumble(&x, argv[2], atoi(argv[3]));
+    else if (strcmp(mode, "sequence") == 0)
+        sequence(atoi(argv[2]));
     else if (strcmp(mode, "dawdle") == 0)
         dawdle(&x);
     else if (strcmp(mode, "hold") == 0) {
