@@ -197,10 +197,10 @@ struct castell_access {
 };
 
 /*
- * Memory for data, aligned to a cache line, on huge pages when large. Tasks may
- * use any other memory as well; of this kind the runtime knows when it was
- * freed, and refuses tasks that name it afterwards. Returns NULL, and sets the
- * error text, when there is none. castell_stop() takes what is left of it.
+ * Memory for data, aligned to a cache line, on huge pages when large, pinned when
+ * GPUs copy it often. Tasks may use any other memory too; of this kind the runtime
+ * knows when it was freed, and refuses tasks that name it then. Returns NULL, and
+ * sets the error text, when there is none. castell_stop() takes what is left of it.
  */
 CASTELL_API void *castell_alloc(size_t size);
 

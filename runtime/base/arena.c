@@ -4,6 +4,7 @@
 #include "base/fail.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "base/pages.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -58,6 +59,7 @@ static void lock_drop(void) CST_UNCHECKED
 
 static void lock_init(void)
 {
+    cst_pages_init();
     cst_lock_init(&lock, CST_RANK_ARENA, "arena");
     /* Without memory for that a child may find the lock taken for ever. */
     (void)pthread_atfork(lock_take, lock_drop, lock_drop);
@@ -149,6 +151,7 @@ void cst_arena_destroy(struct cst_arena *arena)
 
     if (!own)
         return;
+    cst_pages_withdraw(own->reserved, own->reserved_size);
     cst_slabs_release(&own->slabs);
     cst_zone_release(&own->small);
     cst_zone_release(&own->huge);
@@ -193,6 +196,7 @@ enum castell_status cst_arena_alloc(struct cst_arena *arena, size_t size,
                         "castell_alloc() has no memory for %zu bytes", size);
     ASAN_POISON_MEMORY_REGION(block, taken);
     ASAN_UNPOISON_MEMORY_REGION(block, size);
+    cst_pages_offer(block, taken);
     *ret_block = block;
     return CASTELL_OK;
 }
@@ -286,8 +290,10 @@ void cst_arena_release(struct cst_arena *arena, void *block)
     struct arena *own = arena_of(arena);
     struct place place;
 
-    cst_lock_take(&lock);
     place = find(own, block);
+    if (!place.slab) /* nobody but us takes a retired run away */
+        cst_pages_withdraw(block, place.size);
+    cst_lock_take(&lock);
     CST_ASSERT(place_state(&place) == CST_OBJECT_RETIRED);
     CST_ASSERT(place.start == (char *)block);
     ASAN_POISON_MEMORY_REGION(place.start, place.size);

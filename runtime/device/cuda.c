@@ -51,6 +51,7 @@ enum castell_status cst_cuda_fail(struct cst_cuda_device *device,
         status = CASTELL_ERR_NO_MEMORY;
     if (cst_cuda_is_fatal(code)) {
         atomic_store(&device->lost, code);
+        cst_cuda_await_moves(device);
         status = CASTELL_ERR_NODE_LOST;
     }
     return cst_cuda_say(device->cuda, status, what, code);
@@ -233,8 +234,12 @@ static void device_close(void *handle)
     if (!device)
         return;
     /* Of a lost one these fail, which changes nothing. */
-    if (device->context) {
+    cst_pages_leave(&device->pinner);
+    if (device->context)
         (void)device->cuda->cuCtxPushCurrent_v2(device->context);
+    for (int i = 0; i < 2; i++)
+        cst_cuda_ring_release(device, &device->rings[i]);
+    if (device->context) {
         cst_cuda_drop_handles(device);
         cst_cuda_drop_sources(device);
         cst_cuda_drop_events(device);
@@ -258,6 +263,10 @@ static enum castell_status device_open(void *driver, uint32_t index,
     if (!device)
         return cst_fail(CASTELL_ERR_NO_MEMORY, "no memory for a device");
     device->cuda = cuda;
+    device->pinner.pin = cst_cuda_pin;
+    device->pinner.unpin = cst_cuda_unpin;
+    for (int i = 0; i < 2; i++)
+        cst_cuda_ring_init(&device->rings[i]);
     (void)pthread_mutex_init(&device->lock, NULL);
     code = cuda->cuDeviceGet(&device->number, (int)index);
     if (code == CST_CU_SUCCESS)
@@ -277,6 +286,7 @@ static enum castell_status device_open(void *driver, uint32_t index,
                                                          : CASTELL_ERR_SYSTEM,
                             "a device cannot be used", code);
     }
+    cst_pages_join(&device->pinner);
     *ret_device = device;
     return CASTELL_OK;
 }
@@ -309,10 +319,6 @@ const struct cst_device_ops cst_device_cuda = {
     .unused = cst_cuda_unused,
     .allocate = cst_cuda_allocate,
     .free = cst_cuda_release,
-    .stage_allocate = cst_cuda_stage_allocate,
-    .stage_free = cst_cuda_stage_free,
-    .pin = cst_cuda_pin,
-    .unpin = cst_cuda_unpin,
     .copy_in = cst_cuda_copy_in,
     .copy_out = cst_cuda_copy_out,
     .copy_peer = cst_cuda_copy_peer,

@@ -8,6 +8,7 @@
 #ifndef CST_DEVICE_CUDA_INTERNAL_H
 #define CST_DEVICE_CUDA_INTERNAL_H
 
+#include "base/pages.h"
 #include "device/device.h"
 #include "device/sources.h"
 
@@ -52,7 +53,9 @@ enum cst_cu_attribute {
 enum {
     CST_CU_STREAM_NON_BLOCKING = 1, /* beside the default stream */
     CST_CU_EVENT_BLOCKING_SYNC = 1, /* who waits sleeps */
-    CST_CU_HOST_PORTABLE = 1,       /* pinned for every context */
+    CST_CU_EVENT_NO_TIMING = 2,
+    CST_CU_POINTER_MEMORY_TYPE = 2,
+    CST_CU_HOST_PORTABLE = 1, /* pinned for every context */
     CST_CU_MEMORY_HOST = 1,
     CST_CU_MEMORY_DEVICE = 2,
     CST_CU_VERSION_MIN = 11000, /* of CUDA, that the driver must know */
@@ -102,6 +105,8 @@ struct cst_cu_copy_2d {
     call(cuMemFreeHost, void *)                                                \
     call(cuMemHostRegister_v2, void *, size_t, unsigned int)                   \
     call(cuMemHostUnregister, void *)                                          \
+    call(cuPointerGetAttribute, void *, int, uint64_t)                         \
+    call(cuLaunchHostFunc, struct CUstream_st *, void (*)(void *), void *)     \
     call(cuMemcpyHtoDAsync_v2, uint64_t, const void *, size_t,                 \
          struct CUstream_st *)                                                 \
     call(cuMemcpyDtoHAsync_v2, void *, uint64_t, size_t,                       \
@@ -159,13 +164,35 @@ enum cst_cuda_library {
     CST_CUDA_LIBRARIES,
 };
 
+enum { CST_CUDA_PIECES = 4 };
+
+struct cst_cuda_moves;
+
+/* What copies of pageable memory go through in one direction. */
+struct cst_cuda_ring {
+    size_t min;           /* bytes; smaller copies do not */
+    size_t piece;         /* bytes */
+    pthread_mutex_t lock; /* of what follows: one copy at a time is put in */
+    bool refused;         /* it could not be made */
+    char *memory;         /* pinned; NULL: not made yet */
+    struct CUstream_st *stream;                /* of what the host does */
+    struct CUevent_st *moved[CST_CUDA_PIECES]; /* that, of each piece */
+    struct CUevent_st *sent[CST_CUDA_PIECES];  /* and what the device does */
+    uint64_t next;                             /* of all that there were */
+    struct cst_cuda_moves *first; /* what the host is to do, in that order */
+    struct cst_cuda_moves *last;
+};
+
 struct cst_cuda_device {
     const struct cst_cuda *cuda;
     int number; /* the driver's */
     struct CUctx_st *context;
     struct CUstream_st *streams[CST_DEVICE_QUEUES];
-    atomic_int lost;      /* what it was lost with; 0: it is not */
-    pthread_mutex_t lock; /* of what follows */
+    atomic_int lost; /* what it was lost with; 0: it is not */
+    struct cst_pages_pinner pinner;
+    struct cst_cuda_ring rings[2]; /* in, out */
+    atomic_int moving;             /* pieces that the host is at work on */
+    pthread_mutex_t lock;          /* of what follows */
     struct cst_cuda_event *spare;
     uint64_t peers_asked; /* by number, of the first 64: access is decided */
     /* [0]: for CST_DEVICE_RUN; then for lanes */
@@ -198,17 +225,34 @@ enum castell_status cst_cuda_unused(void *handle, uint64_t *ret_size);
 enum castell_status cst_cuda_allocate(void *handle, size_t size,
                                       void **ret_memory);
 void cst_cuda_release(void *handle, void *memory);
-enum castell_status cst_cuda_stage_allocate(void *handle, size_t size,
-                                            void **ret_host);
-void cst_cuda_stage_free(void *handle, void *host);
-enum castell_status cst_cuda_pin(void *handle, void *host, size_t size);
-void cst_cuda_unpin(void *handle, void *host);
+bool cst_cuda_pin(struct cst_pages_pinner *pinner, void *base, size_t size);
+bool cst_cuda_unpin(struct cst_pages_pinner *pinner, void *base);
 enum castell_status cst_cuda_copy_in(void *handle,
                                      const struct cst_device_rows *rows);
 enum castell_status cst_cuda_copy_out(void *handle,
                                       const struct cst_device_rows *rows);
 enum castell_status cst_cuda_copy_peer(void *handle, void *memory, void *from,
                                        void *from_memory, size_t size);
+
+/* The same as calls of the driver: an enum cst_cu_result. */
+int cst_cuda_put_copy(struct cst_cuda_device *device,
+                      enum cst_device_queue queue,
+                      const struct cst_device_rows *rows);
+
+/* cuda_stage.c: put a copy in the queue by way of its ring. *ret_put false: it
+   cannot be, and nothing was. Else as a wait has failed. */
+int cst_cuda_stage(struct cst_cuda_device *device, enum cst_device_queue queue,
+                   const struct cst_device_rows *rows, bool *ret_put);
+void cst_cuda_ring_init(struct cst_cuda_ring *ring);
+void cst_cuda_ring_release(struct cst_cuda_device *device,
+                           struct cst_cuda_ring *ring);
+/* Nothing is put there any more: wait for what the host is in the middle of. */
+void cst_cuda_await_moves(struct cst_cuda_device *device);
+/* Wait for what the host was to do. Its context is current. */
+void cst_cuda_await_rings(struct cst_cuda_device *device);
+/* For tests: from how many bytes on, and in pieces of how many, for devices
+   opened later; 0: as ever. */
+void cst_cuda_stage_sizes(size_t min, size_t piece);
 
 /* cuda_queue.c: what the table says, and of close(). */
 enum castell_status cst_cuda_lane(void *handle, enum cst_device_queue queue);
@@ -223,6 +267,8 @@ enum castell_status cst_cuda_event_wait(void *handle, void *given);
 uint64_t cst_cuda_event_elapsed_ns(void *handle, void *from, void *to);
 enum castell_status cst_cuda_finish(void *handle, enum cst_device_queue queue);
 void cst_cuda_drop_events(struct cst_cuda_device *device);
+/* The end of a function that has entered, in which a wait came to that code. */
+enum castell_status cst_cuda_judge(struct cst_cuda_device *device, int code);
 
 /* cuda_libraries.c: the calling thread's body's device and queue, or NULL with an
    error text; of close(). */

@@ -1,7 +1,11 @@
 /*
- * Memory of CUDA's devices, pinned memory of the host, and copies between them.
+ * Memory of CUDA's devices, and copies between it and the host's: of pinned memory
+ * as they are, of much that is not by way of pinned pieces, of little by the
+ * driver, in the thread that asks.
  */
 #include "device/cuda_internal.h"
+
+#include <stddef.h>
 
 /* ---- Memory ------------------------------------------------------------- */
 
@@ -61,103 +65,149 @@ void cst_cuda_release(void *handle, void *memory)
                         device->cuda->cuMemFree_v2(address(memory)));
 }
 
-enum castell_status cst_cuda_stage_allocate(void *handle, size_t size,
-                                            void **ret_host)
-{
-    struct cst_cuda_device *device = handle;
-    enum castell_status status = cst_cuda_enter(device);
+/* ---- Pinned memory of the host ------------------------------------------- */
 
-    if (status < 0)
-        return status;
-    return cst_cuda_done(
-        device, "no pinned memory",
-        device->cuda->cuMemHostAlloc(ret_host, size, CST_CU_HOST_PORTABLE));
+static struct cst_cuda_device *device_of(struct cst_pages_pinner *pinner)
+{
+    return (struct cst_cuda_device *)(void *)((char *)pinner -
+                                              offsetof(struct cst_cuda_device,
+                                                       pinner));
 }
 
-void cst_cuda_stage_free(void *handle, void *host)
+/* For every context, and without an error text: it can be done without. */
+bool cst_cuda_pin(struct cst_pages_pinner *pinner, void *base, size_t size)
 {
-    struct cst_cuda_device *device = handle;
+    struct cst_cuda_device *device = device_of(pinner);
+    int code;
 
     if (!enter_to_free(device))
-        return;
-    (void)cst_cuda_done(device, "pinned memory",
-                        device->cuda->cuMemFreeHost(host));
+        return false;
+    code = device->cuda->cuMemHostRegister_v2(base, size, CST_CU_HOST_PORTABLE);
+    cst_cuda_leave(device);
+    return code == CST_CU_SUCCESS;
 }
 
-enum castell_status cst_cuda_pin(void *handle, void *host, size_t size)
+/* In a context that is broken no call succeeds, and this one needs none. */
+bool cst_cuda_unpin(struct cst_pages_pinner *pinner, void *base)
 {
-    struct cst_cuda_device *device = handle;
-    enum castell_status status = cst_cuda_enter(device);
+    struct cst_cuda_device *device = device_of(pinner);
+    int code = CST_CU_INVALID_VALUE;
 
-    if (status < 0)
-        return status;
-    return cst_cuda_done(
-        device, "memory cannot be pinned",
-        device->cuda->cuMemHostRegister_v2(host, size, CST_CU_HOST_PORTABLE));
-}
-
-void cst_cuda_unpin(void *handle, void *host)
-{
-    struct cst_cuda_device *device = handle;
-
-    if (!enter_to_free(device))
-        return;
-    (void)cst_cuda_done(device, "pinned memory",
-                        device->cuda->cuMemHostUnregister(host));
+    if (enter_to_free(device)) {
+        code = device->cuda->cuMemHostUnregister(base);
+        cst_cuda_leave(device);
+    }
+    return code == CST_CU_SUCCESS ||
+           device->cuda->cuMemHostUnregister(base) == CST_CU_SUCCESS;
 }
 
 /* ---- Copies ------------------------------------------------------------- */
 
-enum castell_status cst_cuda_copy_in(void *handle,
-                                     const struct cst_device_rows *rows)
+int cst_cuda_put_copy(struct cst_cuda_device *device,
+                      enum cst_device_queue queue,
+                      const struct cst_device_rows *rows)
 {
-    struct cst_cuda_device *device = handle;
-    struct CUstream_st *stream = device->streams[CST_DEVICE_IN];
-    const struct cst_cu_copy_2d copy = {
-        .from_type = CST_CU_MEMORY_HOST,
-        .from_host = rows->host,
-        .from_pitch = rows->host_pitch,
-        .to_type = CST_CU_MEMORY_DEVICE,
-        .to_device = address(rows->memory) + rows->offset,
-        .to_pitch = rows->memory_pitch,
+    const struct cst_cuda *cuda = device->cuda;
+    struct CUstream_st *stream = device->streams[queue];
+    uint64_t there = address(rows->memory) + rows->offset;
+    bool in = queue == CST_DEVICE_IN;
+    struct cst_cu_copy_2d copy = {
+        .from_type = in ? CST_CU_MEMORY_HOST : CST_CU_MEMORY_DEVICE,
+        .to_type = in ? CST_CU_MEMORY_DEVICE : CST_CU_MEMORY_HOST,
+        .from_pitch = in ? rows->host_pitch : rows->memory_pitch,
+        .to_pitch = in ? rows->memory_pitch : rows->host_pitch,
         .width = rows->size,
         .height = rows->rows,
     };
+    size_t size = rows->size;
+
+    if (rows->rows == 1 ||
+        (rows->host_pitch == size && rows->memory_pitch == size)) {
+        size *= rows->rows;
+        return in ? cuda->cuMemcpyHtoDAsync_v2(there, rows->host, size, stream)
+                  : cuda->cuMemcpyDtoHAsync_v2(rows->host, there, size, stream);
+    }
+    if (in) {
+        copy.from_host = rows->host;
+        copy.to_device = there;
+    } else {
+        copy.from_device = there;
+        copy.to_host = rows->host;
+    }
+    return cuda->cuMemcpy2DAsync_v2(&copy, stream);
+}
+
+/* Has the program itself pinned it? */
+static bool is_programs_pinned(const struct cst_cuda_device *device,
+                               const char *base, size_t extent)
+{
+    const char *const ends[] = {base, base + extent - 1};
+
+    for (int i = 0; i < 2; i++) {
+        unsigned int type = 0;
+
+        if (device->cuda->cuPointerGetAttribute(
+                &type, CST_CU_POINTER_MEMORY_TYPE, address(ends[i])) !=
+                CST_CU_SUCCESS ||
+            type != CST_CU_MEMORY_HOST)
+            return false;
+    }
+    return true;
+}
+
+/* Is it to go by way of pinned pieces? */
+static bool is_staged(struct cst_cuda_device *device,
+                      const struct cst_device_rows *rows)
+{
+    size_t size = rows->size * rows->rows;
+    size_t extent = rows->rows == 1
+                        ? rows->size
+                        : (rows->rows - 1) * rows->host_pitch + rows->size;
+
+    switch (cst_pages_copy(&device->pinner, rows->host, extent, size)) {
+    case CST_PAGES_PINNED:
+        return false;
+    case CST_PAGES_PARTLY: /* such a copy the driver refuses */
+        return true;
+    case CST_PAGES_PAGEABLE:
+        break;
+    }
+    return size >= device->rings[0].min &&
+           !is_programs_pinned(device, rows->host, extent);
+}
+
+static enum castell_status copy_rows(struct cst_cuda_device *device,
+                                     enum cst_device_queue queue,
+                                     const struct cst_device_rows *rows,
+                                     const char *what)
+{
     enum castell_status status = cst_cuda_enter(device);
+    bool staged;
+    int code;
 
     if (status < 0)
         return status;
-    return cst_cuda_done(
-        device, "a copy to it",
-        rows->rows == 1 ? device->cuda->cuMemcpyHtoDAsync_v2(
-                              copy.to_device, rows->host, rows->size, stream)
-                        : device->cuda->cuMemcpy2DAsync_v2(&copy, stream));
+    staged = is_staged(device, rows);
+    if (staged) {
+        code = cst_cuda_stage(device, queue, rows, &staged);
+        if (code != CST_CU_SUCCESS)
+            return cst_cuda_judge(device, code);
+    }
+    if (staged)
+        return cst_cuda_done(device, what, CST_CU_SUCCESS);
+    return cst_cuda_done(device, what, cst_cuda_put_copy(device, queue, rows));
+}
+
+enum castell_status cst_cuda_copy_in(void *handle,
+                                     const struct cst_device_rows *rows)
+{
+    return copy_rows(handle, CST_DEVICE_IN, rows, "a copy to it");
 }
 
 enum castell_status cst_cuda_copy_out(void *handle,
                                       const struct cst_device_rows *rows)
 {
-    struct cst_cuda_device *device = handle;
-    struct CUstream_st *stream = device->streams[CST_DEVICE_OUT];
-    const struct cst_cu_copy_2d copy = {
-        .from_type = CST_CU_MEMORY_DEVICE,
-        .from_device = address(rows->memory) + rows->offset,
-        .from_pitch = rows->memory_pitch,
-        .to_type = CST_CU_MEMORY_HOST,
-        .to_host = rows->host,
-        .to_pitch = rows->host_pitch,
-        .width = rows->size,
-        .height = rows->rows,
-    };
-    enum castell_status status = cst_cuda_enter(device);
-
-    if (status < 0)
-        return status;
-    return cst_cuda_done(
-        device, "a copy from it",
-        rows->rows == 1 ? device->cuda->cuMemcpyDtoHAsync_v2(
-                              rows->host, copy.from_device, rows->size, stream)
-                        : device->cuda->cuMemcpy2DAsync_v2(&copy, stream));
+    return copy_rows(handle, CST_DEVICE_OUT, rows, "a copy from it");
 }
 
 /* Once for each pair; without it the driver goes through the host itself. */

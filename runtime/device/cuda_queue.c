@@ -127,7 +127,7 @@ cst_cuda_queue_wait(void *handle, enum cst_device_queue queue, void *given)
  * context. With any other code it is not known what is over and what is not: no
  * block of that device can be used any more, once what runs there has ended.
  */
-static enum castell_status judge(struct cst_cuda_device *device, int code)
+enum castell_status cst_cuda_judge(struct cst_cuda_device *device, int code)
 {
     struct CUstream_st *streams[CST_DEVICE_QUEUES];
 
@@ -138,6 +138,7 @@ static enum castell_status judge(struct cst_cuda_device *device, int code)
         for (int i = 0; i < CST_DEVICE_QUEUES; i++)
             if (streams[i])
                 (void)device->cuda->cuStreamSynchronize(streams[i]);
+        cst_cuda_await_rings(device);
         atomic_store(&device->lost, code);
     }
     cst_cuda_leave(device);
@@ -163,7 +164,7 @@ enum castell_status cst_cuda_event_query(void *handle, void *given,
         *ret_over = false;
         return CASTELL_OK;
     }
-    status = judge(device, code);
+    status = cst_cuda_judge(device, code);
     if (status == CASTELL_OK)
         *ret_over = true;
     return status;
@@ -177,7 +178,8 @@ enum castell_status cst_cuda_event_wait(void *handle, void *given)
 
     if (status < 0)
         return status;
-    return judge(device, device->cuda->cuEventSynchronize(event->event));
+    return cst_cuda_judge(device,
+                          device->cuda->cuEventSynchronize(event->event));
 }
 
 uint64_t cst_cuda_event_elapsed_ns(void *handle, void *from, void *to)
@@ -205,6 +207,6 @@ enum castell_status cst_cuda_finish(void *handle, enum cst_device_queue queue)
 
     if (status < 0)
         return status;
-    return judge(device,
-                 device->cuda->cuStreamSynchronize(device->streams[queue]));
+    return cst_cuda_judge(
+        device, device->cuda->cuStreamSynchronize(device->streams[queue]));
 }

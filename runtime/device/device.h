@@ -105,20 +105,10 @@ struct cst_device_ops {
     void (*free)(void *device, void *memory);
 
     /*
-     * Host memory from which copies need no stop; for staging. And whole pages
-     * of the program's own made so, until unpin(). May be NULL, all four: then
-     * all host memory is alike.
-     */
-    enum castell_status (*stage_allocate)(void *device, size_t size,
-                                          void **ret_host);
-    void (*stage_free)(void *device, void *host);
-    enum castell_status (*pin)(void *device, void *host, size_t size);
-    void (*unpin)(void *device, void *host);
-
-    /*
      * Put a copy of rows in CST_DEVICE_IN or CST_DEVICE_OUT; return at once,
-     * where the host memory is pinned or staged, and else perhaps when it is
-     * done. The host memory must stay as it is until an event behind it.
+     * unless it is a short one of host memory that the driver wants to see to
+     * first. How host memory gets fit to be copied fast is the driver's care
+     * (base/pages.h). It must stay as it is until an event behind it.
      */
     enum castell_status (*copy_in)(void *device,
                                    const struct cst_device_rows *rows);

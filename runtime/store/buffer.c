@@ -5,6 +5,7 @@
  */
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/pages.h"
 #include "store/store_internal.h"
 
 #include <string.h>
@@ -48,15 +49,19 @@ static char *get_memory(size_t size, bool has_gaps)
         return NULL;
     if (size > FILL_TO && !has_gaps)
         (void)madvise(memory, size, MADV_HUGEPAGE);
+    if (!has_gaps) /* to pin them would fill them */
+        cst_pages_offer(memory, size);
     return memory;
 }
 
 static void free_memory(char *memory, size_t size)
 {
-    if (size < MAP_FROM)
+    if (size < MAP_FROM) {
         cst_free(memory);
-    else
-        (void)munmap(memory, size);
+        return;
+    }
+    cst_pages_withdraw(memory, size);
+    (void)munmap(memory, size);
 }
 
 static struct cst_store_buffer *take_spare(struct cst_store *store, size_t size)

@@ -194,13 +194,13 @@ static double noise(unsigned long long i)
 
 /* Symmetric, and positive where `diagonal` is large. */
 static struct matrix make(int n, int nb, unsigned long long seed,
-                          double diagonal)
+                          double diagonal, bool is_own)
 {
     struct matrix matrix = {.count = n / nb, .nb = nb};
-    size_t size = (size_t)n * (size_t)n;
+    size_t size = (size_t)n * (size_t)n * sizeof(double);
 
     MUST(nb > 0 && n % nb == 0);
-    matrix.memory = castell_alloc(size * sizeof(double));
+    matrix.memory = is_own ? malloc(size) : castell_alloc(size);
     MUST(matrix.memory);
     for (int j = 0; j < n; j++)
         for (int i = 0; i < n; i++) {
@@ -261,35 +261,50 @@ static double distance(const double *a, const double *b, int n)
 
 /* ---- What is measured -------------------------------------------------- */
 
-static void run_gemm(int n, int nb)
+static void submit_gemm(const struct matrix *a, const struct matrix *b,
+                        const struct matrix *c)
 {
-    struct matrix a = make(n, nb, 1, 0);
-    struct matrix b = make(n, nb, 2, 0);
-    struct matrix c = make(n, nb, 3, 0);
+    size_t size = (size_t)c->nb * (size_t)c->nb * sizeof(double);
+
+    for (int j = 0; j < c->count; j++)
+        for (int i = 0; i < c->count; i++)
+            for (int k = 0; k < c->count; k++)
+                submit(&gemm,
+                       (double *const[]){tile(a, i, k), tile(b, k, j),
+                                         tile(c, i, j)},
+                       3, size, c->nb, 0);
+}
+
+/* C += A B, so many times; the last one counts. In memory of castell_alloc(), or
+   of malloc(), which is never pinned. */
+static void run_gemm(int n, int nb, int rounds, bool is_own)
+{
+    struct matrix a = make(n, nb, 1, 0, is_own);
+    struct matrix b = make(n, nb, 2, 0, is_own);
+    struct matrix c = make(n, nb, 3, 0, is_own);
     double *x = vector(n), *wanted = vector(n), *bx = vector(n),
            *got = vector(n);
-    double began, took;
+    double began, took = 0;
 
     apply(&b, PART_ALL, x, bx);
     apply(&a, PART_ALL, bx, wanted);
     apply(&c, PART_ALL, x, got);
     for (int i = 0; i < n; i++)
-        wanted[i] += got[i];
-    began = gpu_now();
-    for (int j = 0; j < c.count; j++)
-        for (int i = 0; i < c.count; i++)
-            for (int k = 0; k < c.count; k++)
-                submit(&gemm,
-                       (double *const[]){tile(&a, i, k), tile(&b, k, j),
-                                         tile(&c, i, j)},
-                       3, (size_t)nb * (size_t)nb * sizeof(double), nb, 0);
-    MUST(castell_barrier() == CASTELL_OK);
-    took = gpu_now() - began;
+        wanted[i] = wanted[i] * rounds + got[i];
+    for (int i = 0; i < rounds; i++) {
+        began = gpu_now();
+        submit_gemm(&a, &b, &c);
+        MUST(castell_barrier() == CASTELL_OK);
+        took = gpu_now() - began;
+    }
     apply(&c, PART_ALL, x, got);
     MUST(distance(wanted, got, n) < 1e-9);
     printf("gemm %.1f\n", 2.0 * n * n * n / took * 1e-9);
     free(x), free(wanted), free(bx), free(got);
-    castell_free(a.memory), castell_free(b.memory), castell_free(c.memory);
+    if (is_own)
+        free(a.memory), free(b.memory), free(c.memory);
+    else
+        castell_free(a.memory), castell_free(b.memory), castell_free(c.memory);
 }
 
 static void submit_cholesky(const struct matrix *a, size_t size)
@@ -315,7 +330,7 @@ static void submit_cholesky(const struct matrix *a, size_t size)
 
 static void run_cholesky(int n, int nb)
 {
-    struct matrix a = make(n, nb, 5, n);
+    struct matrix a = make(n, nb, 5, n, false);
     double *x = vector(n), *wanted = vector(n), *lx = vector(n),
            *got = vector(n);
     double began, took;
@@ -403,6 +418,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     int n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
     int nb = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0;
+    int rounds = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1;
 
     if (strcmp(what, "devices") == 0)
         return run_devices();
@@ -412,7 +428,7 @@ int main(int argc, char **argv)
         return gpu_plain_cholesky(n), 0;
     start();
     if (strcmp(what, "gemm") == 0 && n > 0)
-        run_gemm(n, nb);
+        run_gemm(n, nb, rounds, argc > 5);
     else if (strcmp(what, "cholesky") == 0 && n > 0)
         run_cholesky(n, nb);
     else if (strcmp(what, "empty") == 0 && n > 0)

@@ -6,6 +6,7 @@
  * comes of it: the run ends, and is right or says that it is not.
  */
 #include "castell_cuda.h"
+#include "device/cuda_internal.h"
 #include "device/fake_cuda.h"
 #include "harness/tap.h"
 
@@ -428,16 +429,19 @@ static void run_program(struct sum *sum, const char *call, int code, int after)
        left ? "clean" : "not clean");
 }
 
-static void test_all(int code)
+/* Copies go in pieces, or not. */
+static void test_all(int code, bool staged)
 {
     static const char *const calls[] = {
         "cuCtxPushCurrent_v2",  "cuMemAlloc_v2",        "cuMemFree_v2",
         "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemcpyPeerAsync",
         "cuStreamSynchronize",  "cuStreamWaitEvent",    "cuEventCreate",
         "cuEventRecord",        "cuEventQuery",         "cuEventSynchronize",
-        "fake_cuda_launch"};
+        "fake_cuda_launch",     "cuLaunchHostFunc",     "cuMemHostAlloc"};
     struct sum sum = {0, 0, 0, 0};
 
+    cst_cuda_stage_sizes(staged ? sizeof(data[0]) : 0,
+                         staged ? sizeof(data[0]) / 3 : 0);
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
         for (int after = 0; after < 24; after += 1 + after / 4)
             run_program(&sum, calls[i], code, after);
@@ -466,8 +470,10 @@ int main(void)
     test_retries(&again_async);
     test_memory();
     test_never();
-    test_all(REFUSED);
-    test_all(OUT_OF_MEMORY);
-    test_all(ILLEGAL_ADDRESS);
+    test_all(REFUSED, false);
+    test_all(OUT_OF_MEMORY, false);
+    test_all(ILLEGAL_ADDRESS, false);
+    test_all(REFUSED, true);
+    test_all(ILLEGAL_ADDRESS, true);
     return tap_done();
 }

@@ -126,7 +126,7 @@ static void drain(void *device, enum cst_device_queue queue)
 
 static void test_copies(void *device)
 {
-    char *host = NULL;
+    char host[ROWS * PITCH];
     char back[ROWS * PITCH];
     void *memory = block(device, SIZE);
     struct cst_device_rows rows = {.memory = memory,
@@ -137,9 +137,6 @@ static void test_copies(void *device)
                                    .rows = ROWS};
     bool same = true;
 
-    must(ops->stage_allocate(device, ROWS * PITCH, (void **)&host) ==
-             CASTELL_OK,
-         "pinned memory");
     for (int i = 0; i < ROWS * PITCH; i++)
         host[i] = (char)i;
     rows.host = host;
@@ -163,9 +160,6 @@ static void test_copies(void *device)
     rows.host = host;
     ok(ops->copy_in(device, &rows) == CASTELL_OK, "and in again");
     drain(device, CST_DEVICE_IN);
-    ok(ops->pin(device, back, sizeof(back)) == CASTELL_OK, "memory is pinned");
-    ops->unpin(device, back);
-    ops->stage_free(device, host);
     ops->free(device, memory);
 }
 
@@ -354,8 +348,6 @@ static void test_refusals(void *device)
                CASTELL_ERR_NO_MEMORY &&
            !memory && strstr(castell_error_text(), "CUDA_ERROR_OUT_OF_MEMORY"),
        "no memory: %s", castell_error_text());
-    fake_cuda_fail("cuMemHostRegister_v2", 712, 0, 1);
-    ok(ops->pin(device, &memory, 8) == CASTELL_ERR_SYSTEM, "pinned already");
     fake_cuda_fail("cuEventRecord", 1, 0, 1);
     ok(ops->record(device, CST_DEVICE_RUN, &event) == CASTELL_ERR_SYSTEM &&
            !event,
@@ -411,8 +403,6 @@ static bool all_fail(void *device, void *memory, void *event)
 
     return ops->allocate(device, 8, &made) == CASTELL_ERR_NODE_LOST &&
            ops->unused(device, &size) == CASTELL_ERR_NODE_LOST &&
-           ops->stage_allocate(device, 8, &made) == CASTELL_ERR_NODE_LOST &&
-           ops->pin(device, &made, 8) == CASTELL_ERR_NODE_LOST &&
            ops->copy_in(device, &rows) == CASTELL_ERR_NODE_LOST &&
            ops->copy_out(device, &rows) == CASTELL_ERR_NODE_LOST &&
            ops->copy_peer(device, memory, device, memory, 8) ==
@@ -445,8 +435,6 @@ static void test_loss(void *device)
        "it loses the device: %s", castell_error_text());
     ok(all_fail(device, memory, event), "every call says so");
     ops->free(device, memory);
-    ops->unpin(device, &event);
-    ops->stage_free(device, NULL);
     ops->event_destroy(device, event);
     ok(fake_cuda_depth() == 0, "these still return");
 }

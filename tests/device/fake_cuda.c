@@ -208,6 +208,7 @@ int cuDevicePrimaryCtxRelease_v2(int device)
     fake_left--;
     if (--context->retained == 0 && context->fatal) {
         drop_blocks(context);
+        fake_host_drop(context);
         context->fatal = 0;
     }
     return fake_end(0);
@@ -305,45 +306,6 @@ int cuMemFree_v2(uint64_t memory)
         free(block);
         fake_left--;
     }
-    return fake_end(code);
-}
-
-int cuMemHostAlloc(void **host, size_t size, unsigned int flags)
-{
-    int code = fake_begin("cuMemHostAlloc");
-
-    (void)flags;
-    if (code == 0) {
-        *host = malloc(size);
-        fake_left++;
-    }
-    return fake_end(code);
-}
-
-int cuMemFreeHost(void *host)
-{
-    int code = fake_begin("cuMemFreeHost");
-
-    free(host);
-    fake_left--;
-    return fake_end(code);
-}
-
-int cuMemHostRegister_v2(void *host, size_t size, unsigned int flags)
-{
-    int code = fake_begin("cuMemHostRegister_v2");
-
-    (void)host, (void)size, (void)flags;
-    fake_left += code == 0;
-    return fake_end(code);
-}
-
-int cuMemHostUnregister(void *host)
-{
-    int code = fake_begin("cuMemHostUnregister");
-
-    (void)host;
-    fake_left -= code == 0;
     return fake_end(code);
 }
 

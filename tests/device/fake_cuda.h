@@ -10,6 +10,9 @@
 #ifndef CST_TESTS_FAKE_CUDA_H
 #define CST_TESTS_FAKE_CUDA_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct CUstream_st;
 
 /* Let the call of that name fail with that code, once `after` more of it were
@@ -26,6 +29,16 @@ int fake_cublas_handles(void);
 
 /* Of fake_nvrtc.c: how many sources this process has compiled. */
 int fake_nvrtc_compiled(void);
+
+/* So many copies of host memory were put in streams, of pinned memory or of other. */
+int fake_cuda_copies(bool pinned);
+
+/* Bytes that are registered now. */
+size_t fake_cuda_registered(void);
+
+/* So often was memory unregistered or freed that was not known, or that a copy was
+   still to use. */
+int fake_cuda_misuses(void);
 
 /* Blocks, pinned pieces, events, streams and retained contexts that are there. */
 int fake_cuda_left(void);

@@ -46,6 +46,14 @@ PUBLIC int fake_end(int code);
 int fake_planned(const char *call);
 struct CUctx_st *fake_current(void);
 
+/* fake_host.c, with the lock: a copy of host memory is put in a stream; fails where
+   some of it is pinned and some is not. A context ends. */
+int fake_host_copy(const char *base, size_t extent);
+void fake_host_drop(const struct CUctx_st *context);
+
+/* With the lock: is a copy of any of it still to be done? */
+bool fake_is_copied(const char *base, size_t size);
+
 /* With the lock: do one piece of some streams; false: there is none to do. */
 bool fake_step(void);
 

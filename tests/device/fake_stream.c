@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum what { WHAT_COPY, WHAT_RECORD, WHAT_WAIT, WHAT_CALL };
+enum what { WHAT_COPY, WHAT_RECORD, WHAT_WAIT, WHAT_CALL, WHAT_HOST };
 
 /* One recording of an event: who was told to wait for it does not mind when the
  * event is recorded once more, or destroyed. */
@@ -23,6 +23,7 @@ struct piece {
     size_t to_pitch, from_pitch, size, rows;
     struct mark *mark; /* NULL: a wait for nothing */
     int (*function)(void *);
+    void (*host)(void *);
     void *argument;
 };
 
@@ -67,6 +68,8 @@ static void act(struct CUstream_st *stream, const struct piece *piece)
     for (size_t i = 0; piece->what == WHAT_COPY && i < piece->rows; i++)
         memcpy(piece->to + i * piece->to_pitch,
                piece->from + i * piece->from_pitch, piece->size);
+    if (piece->what == WHAT_HOST)
+        piece->host(piece->argument);
     code = piece->what == WHAT_CALL ? piece->function(piece->argument) : 0;
     if (code != 0)
         stream->context->fatal = code;
@@ -125,6 +128,24 @@ static int put(struct CUstream_st *stream, const struct piece *from)
     return 0;
 }
 
+bool fake_is_copied(const char *base, size_t size)
+{
+    for (const struct CUstream_st *stream = streams; stream;
+         stream = stream->next)
+        for (const struct piece *piece = stream->first; piece;
+             piece = piece->next) {
+            const char *const ends[] = {piece->from, piece->to};
+            const size_t pitches[] = {piece->from_pitch, piece->to_pitch};
+
+            for (int i = 0; piece->what == WHAT_COPY && i < 2; i++)
+                if (!stream->context->fatal && ends[i] < base + size &&
+                    base <
+                        ends[i] + (piece->rows - 1) * pitches[i] + piece->size)
+                    return true;
+        }
+    return false;
+}
+
 /* ---- What is put in streams ------------------------------------------------ */
 
 static void *at(uint64_t address)
@@ -137,6 +158,8 @@ int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t size,
 {
     int code = fake_begin("cuMemcpyHtoDAsync_v2");
 
+    if (code == 0)
+        code = fake_host_copy(from, size);
     if (code == 0)
         code = put(stream, &(struct piece){.what = WHAT_COPY,
                                            .to = at(to),
@@ -151,6 +174,8 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t size,
 {
     int code = fake_begin("cuMemcpyDtoHAsync_v2");
 
+    if (code == 0)
+        code = fake_host_copy(to, size);
     if (code == 0)
         code = put(stream, &(struct piece){.what = WHAT_COPY,
                                            .to = to,
@@ -169,6 +194,11 @@ int cuMemcpy2DAsync_v2(const struct cst_cu_copy_2d *copy,
     if (code == 0 && (copy->from_pitch < copy->width ||
                       copy->to_pitch < copy->width || copy->height == 0))
         code = INVALID_VALUE;
+    if (code == 0)
+        code = fake_host_copy(in ? copy->from_host : copy->to_host,
+                              (copy->height - 1) *
+                                      (in ? copy->from_pitch : copy->to_pitch) +
+                                  copy->width);
     if (code == 0)
         code = put(stream,
                    &(struct piece){
@@ -197,6 +227,18 @@ int cuMemcpyPeerAsync(uint64_t to, struct CUctx_st *to_context, uint64_t from,
                                            .from = at(from),
                                            .size = size,
                                            .rows = 1});
+    return fake_end(code);
+}
+
+int cuLaunchHostFunc(struct CUstream_st *stream, void (*function)(void *),
+                     void *argument)
+{
+    int code = fake_begin("cuLaunchHostFunc");
+
+    if (code == 0)
+        code = put(stream, &(struct piece){.what = WHAT_HOST,
+                                           .host = function,
+                                           .argument = argument});
     return fake_end(code);
 }
 

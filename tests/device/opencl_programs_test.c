@@ -44,7 +44,7 @@ static int enqueue(void *const *buffers, const struct programs_shape *shape)
 int main(int argc, char **argv)
 {
     static const struct programs_device device = {"opencl", CASTELL_OPENCL, 300,
-                                                  enqueue};
+                                                  enqueue, NULL};
 
     (void)setenv("CASTELL_DEVICES", "opencl", 1);
     return programs_main(&device, argc, argv);

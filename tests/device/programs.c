@@ -316,6 +316,8 @@ static uint32_t run_some(uint64_t first, uint32_t count, bool same)
     uint32_t wrong = 0;
 
     (void)alarm(HANGS_S);
+    if (device->vary)
+        device->vary(first);
     must(castell_start_with(NULL) == CASTELL_OK, "it starts: %s",
          castell_error_text());
     for (uint32_t i = 0; i < count && wrong < WRONG_MAX; i++) {

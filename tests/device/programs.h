@@ -39,6 +39,8 @@ struct programs_device {
     uint32_t programs;
     /* Enqueue that; its pitches are the device's. 0: done. */
     int (*enqueue)(void *const *buffers, const struct programs_shape *shape);
+    /* Before each run of some programs, the first of which has that seed; or NULL. */
+    void (*vary)(uint64_t seed);
 };
 
 /* Returns what main() should. */
