@@ -50,14 +50,10 @@ struct cst_gang_crew {
     _Atomic(bool) stop; /* set by anybody: end it, it has failed */
 };
 
-/* The body of that name, or NULL and why. */
-typedef castell_body *(*cst_gang_find)(void *context, const char *name,
-                                       uint32_t choice, char *why,
-                                       size_t why_size);
-
-/* How a process of the run finds and calls the body. */
+/* How a member finds the body of that name, or NULL and why; and calls it. */
 struct cst_gang_body {
-    cst_gang_find find;
+    castell_body *(*find)(void *context, const char *name, uint32_t choice,
+                          char *why, size_t why_size);
     int (*run)(void *context, castell_body *body, void *const *buffers,
                const void *argument);
     void *context;

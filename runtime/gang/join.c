@@ -73,8 +73,7 @@ static bool take_part(struct cst_member *member,
     bool ready;
     int result;
 
-    if (!cst_member_hear(member) ||
-        !cst_member_prepare(member, body->find, body->context, &ready))
+    if (!cst_member_hear(member) || !cst_member_prepare(member, body, &ready))
         return false;
     *ret_result = RESULT_OTHER;
     if (!ready)

@@ -143,14 +143,14 @@ static bool make_buffers(struct cst_member *member)
     return true;
 }
 
-bool cst_member_prepare(struct cst_member *member, cst_gang_find find,
-                        void *context, bool *ret_ready)
+bool cst_member_prepare(struct cst_member *member,
+                        const struct cst_gang_body *body, bool *ret_ready)
 {
     const struct cst_call_head *head = member->call.head;
     int missing;
 
-    member->body = find(context, (const char *)head + head->name_at,
-                        head->choice, member->text, sizeof(member->text));
+    member->body = body->find(body->context, (const char *)head + head->name_at,
+                              head->choice, member->text, sizeof(member->text));
     missing = !member->body;
     if (member->body && !make_buffers(member)) {
         (void)snprintf(member->text, sizeof(member->text),

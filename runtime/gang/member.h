@@ -34,7 +34,7 @@ CASTELL_MUST_CHECK bool cst_member_hear(struct cst_member *member);
 
 /* Find the body, get memory; ready: so did everybody. */
 CASTELL_MUST_CHECK bool cst_member_prepare(struct cst_member *member,
-                                           cst_gang_find find, void *context,
+                                           const struct cst_gang_body *body,
                                            bool *ret_ready);
 
 /* Get what the body reads. */

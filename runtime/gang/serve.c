@@ -79,6 +79,7 @@ static void run(struct cst_member *member)
 
 _Noreturn void cst_gang_serve(void)
 {
+    static const struct cst_gang_body body = {.find = find_body};
     struct cst_member member = {.call.file = -1};
     char why[WHY_SIZE];
     uint32_t size = 0;
@@ -93,7 +94,7 @@ _Noreturn void cst_gang_serve(void)
         give_up(castell_error_text());
     if (!cst_member_hear(&member))
         give_up("no memory for its task");
-    if (!cst_member_prepare(&member, find_body, NULL, &ready))
+    if (!cst_member_prepare(&member, &body, &ready))
         give_up("MPI failed");
     if (ready) {
         if (!cst_member_fill(&member))

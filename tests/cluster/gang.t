@@ -7,30 +7,14 @@ srcdir=$(cd "${srcdir:-.}" && pwd)
 . "$srcdir/tests/harness/tap.sh"
 # shellcheck source=tests/launch/common.sh
 . "$srcdir/tests/launch/common.sh"
-castellcc=$PWD/annotations/castellcc-build
-modules=$PWD/.libs
-if [ -n "${SANITIZER_CFLAGS-}" ]; then
-    echo "1..0 # SKIP MPI is not for sanitizers"
-    exit 0
-fi
-if [ ! -f "$modules/castell_mpi.so" ] || ! have mpirun; then
-    echo "1..0 # SKIP built without MPI"
-    exit 0
-fi
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 99
-export CASTELL_MODULES=$modules
+# shellcheck source=tests/cluster/gang_common.sh
+. "$srcdir/tests/cluster/gang_common.sh"
 
 # several WORKERS ARGUMENT...: on so many, not on the master.
 several() {
     local workers=$1
     shift
     run -n "$workers" --no-master-tasks "$@"
-}
-translated() {
-    # shellcheck disable=SC2046
-    "$castellcc" -O1 -g -Wall -Wextra -Wno-castell-globals -Werror -o gang \
-        "$srcdir/tests/cluster/programs/gang.c" $(pkg-config --cflags --libs ompi-c)
 }
 sequential() {
     # shellcheck disable=SC2046
@@ -118,19 +102,6 @@ begin() {
 }
 began() {
     [ -n "$lead" ] && [ "${#others[@]}" = 2 ]
-}
-# finish: see how it ends.
-ended=''
-finish() {
-    local status=0
-    wait "$launcher" || status=$?
-    ended="$status $(cat out)"
-}
-# ends STATUS OUTPUT
-ends() {
-    same "$ended" "$1 $2" && return
-    cat said
-    return 1
 }
 runs_again() {
     [ "$(wc -l <here)" = 2 ]
